@@ -1,0 +1,70 @@
+/** What kind of thing went wrong. Only `api/status.ts` knows which HTTP status each becomes. */
+export type FailureKind =
+  | 'bad-request'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'not-found'
+  | 'conflict'
+  | 'precondition-failed'
+  | 'not-implemented'
+  | 'unavailable'
+  | 'internal'
+
+/**
+ * An error the caller is meant to see.
+ *
+ * The message names what failed and does not repeat its cause; whoever prints
+ * it walks the chain with {@link explain}.
+ */
+export class Failure extends Error {
+  readonly kind: FailureKind
+
+  constructor(kind: FailureKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'Failure'
+    this.kind = kind
+  }
+}
+
+export function badRequest(message: string, options?: ErrorOptions): Failure {
+  return new Failure('bad-request', message, options)
+}
+
+export function forbidden(message: string, options?: ErrorOptions): Failure {
+  return new Failure('forbidden', message, options)
+}
+
+export function notFound(message: string, options?: ErrorOptions): Failure {
+  return new Failure('not-found', message, options)
+}
+
+export function conflict(message: string, options?: ErrorOptions): Failure {
+  return new Failure('conflict', message, options)
+}
+
+export function preconditionFailed(message: string, options?: ErrorOptions): Failure {
+  return new Failure('precondition-failed', message, options)
+}
+
+export function notImplemented(message: string, options?: ErrorOptions): Failure {
+  return new Failure('not-implemented', message, options)
+}
+
+export function unavailable(message: string, options?: ErrorOptions): Failure {
+  return new Failure('unavailable', message, options)
+}
+
+/** The kind of any thrown value: what is not a {@link Failure} is a bug or a broken host. */
+export function kindOf(error: unknown): FailureKind {
+  return error instanceof Failure ? error.kind : 'internal'
+}
+
+/** The message of an error and of its causes, outermost first: `Cannot do this: that failed: the reason`. */
+export function explain(error: unknown): string {
+  const messages: string[] = []
+  for (let at: unknown = error; at !== undefined && messages.length < 10; ) {
+    messages.push(at instanceof Error ? at.message : String(at))
+    at = at instanceof Error ? at.cause : undefined
+  }
+  return messages.join(': ')
+}
