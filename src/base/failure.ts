@@ -62,8 +62,8 @@ export function kindOf(error: unknown): FailureKind {
 /** The message of an error and of its causes, outermost first: `Cannot do this: that failed: the reason`. */
 export function explain(error: unknown): string {
   const messages: string[] = []
-  for (let at: unknown = error; at !== undefined && messages.length < 10; ) {
-    messages.push(at instanceof Error ? at.message : String(at))
+  for (let at: unknown = error; at !== undefined && messages.length < 10;) {
+    messages.push(at instanceof Error ? at.message : typeof at === 'string' ? at : 'unknown error')
     at = at instanceof Error ? at.cause : undefined
   }
   return messages.join(': ')

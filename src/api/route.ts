@@ -1,0 +1,112 @@
+import type { IncomingMessage } from 'node:http'
+import type { Static, TSchema } from 'typebox'
+import type { WebSocket } from 'ws'
+import type { Requestor } from '#events/events.ts'
+import type { Reply } from './reply.ts'
+import type { Services } from './services.ts'
+
+/**
+ * Who may call a method. `untrusted`: anyone. `authenticated`: any trusted client. The others are permissions within
+ * the project of the request, in LXD's words; `admin` is full control of the server.
+ */
+export type Access =
+  | 'untrusted'
+  | 'authenticated'
+  | 'view'
+  | 'operate-containers'
+  | 'manage-containers'
+  | 'manage-images'
+  | 'manage-networks'
+  | 'manage-profiles'
+  | 'manage-storage-volumes'
+  | 'admin'
+
+/** The names between braces in a path: `Params<'/1.0/instances/{name}'>` has `name`. */
+export type Params<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Readonly<Record<Name, string>> & Params<Rest>
+  : unknown
+
+/** A request, taken apart. */
+export interface Request<Path extends string = string, Body = unknown> {
+  readonly params: Params<Path>
+  /** `?project=`, `default` where none was given. For entities a project shares, see `projects.effective()`. */
+  readonly project: string
+  readonly allProjects: boolean
+  /** 0: URLs, 1: objects, 2: objects with state. */
+  readonly recursion: number
+  readonly query: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>>
+  /** The body as its schema has it. A method without a `body` schema reads `stream` itself. */
+  readonly body: Body
+  /** The bytes of the request, for methods that take no JSON. */
+  readonly stream: IncomingMessage
+  readonly requestor: Requestor
+  /** Whether the client is trusted: false only on routes with `untrusted` access. */
+  readonly trusted: boolean
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal
+  /**
+   * Throws a precondition-failed Failure where the client sent an `If-Match` that is not the ETag of `etag`, the
+   * same value the GET of the object gives to `sync()`.
+   */
+  checkEtag(etag: unknown): void
+}
+
+/** One method of a path. */
+export interface Method<Path extends string = string, Schema extends TSchema = TSchema> {
+  readonly doc: string
+  readonly access: Access
+  /** The shape of the JSON body. Fields it doesn't name are ignored, absent ones get Go's zero value. */
+  readonly body?: Schema
+  /** Runs before the daemon is ready, too. */
+  readonly early?: boolean
+  handle(services: Services, request: Request<Path, Static<Schema>>): Promise<Reply> | Reply
+}
+
+/** A path taken over by a websocket. `open` throws, before the upgrade, what an HTTP client is to be told. */
+export interface Upgrade<Path extends string = string> {
+  readonly doc: string
+  readonly access: Access
+  open(services: Services, request: Omit<Request<Path>, 'body' | 'checkEtag'>): (socket: WebSocket) => void
+}
+
+/** A path of the API and what its methods do. */
+export interface Route<Path extends string = string> {
+  readonly path: Path
+  readonly get?: Method<Path>
+  readonly head?: Method<Path>
+  readonly put?: Method<Path>
+  readonly patch?: Method<Path>
+  readonly post?: Method<Path>
+  readonly delete?: Method<Path>
+  readonly upgrade?: Upgrade<Path>
+}
+
+/** The methods of a path as declared: each body is typed by its own schema. */
+interface Declared<
+  Path extends string,
+  Put extends TSchema,
+  Patch extends TSchema,
+  Post extends TSchema,
+  Delete extends TSchema,
+> {
+  readonly get?: Method<Path>
+  readonly head?: Method<Path>
+  readonly put?: Method<Path, Put>
+  readonly patch?: Method<Path, Patch>
+  readonly post?: Method<Path, Post>
+  readonly delete?: Method<Path, Delete>
+  readonly upgrade?: Upgrade<Path>
+}
+
+/** Declares a path. Its parameters are typed from the braces in it, each body from its schema. */
+export function route<
+  const Path extends string,
+  Put extends TSchema,
+  Patch extends TSchema,
+  Post extends TSchema,
+  Delete extends TSchema,
+>(path: Path, methods: Declared<Path, Put, Patch, Post, Delete>): Route {
+  // Handlers of one path take its own parameters and bodies; the router, which checked them, hands them over.
+  return { path, ...methods } as unknown as Route
+}

@@ -1,0 +1,172 @@
+import type { WebSocket } from 'ws'
+import { Failure, badRequest, explain, forbidden } from '#base/failure.ts'
+import type { Requestor } from '#events/events.ts'
+import { Undo } from '#base/undo.ts'
+
+/** LXD's status codes of an operation; 200 and more are final. */
+export const statusCodes = {
+  Pending: 105,
+  Running: 103,
+  Cancelling: 104,
+  Success: 200,
+  Failure: 400,
+  Cancelled: 401,
+} as const
+
+export type OperationStatus = keyof typeof statusCodes
+
+export type Metadata = Readonly<Record<string, unknown>>
+
+/** What the work of an operation is given. */
+export interface OperationWork {
+  /** Aborts when the operation is cancelled. */
+  readonly signal: AbortSignal
+  /** Runs newest first where the work fails or is cancelled. */
+  readonly undo: Undo
+  /** Tells how far a stage is, as clients show it: `progress('create_image_from_file', '42%')`. */
+  progress(stage: string, text: string): void
+  /** Adds to the metadata clients see. */
+  metadata(more: Metadata): void
+}
+
+export interface OperationOptions {
+  /** LXD's name for the kind of work, such as `Creating instance`. */
+  readonly description: string
+  readonly project: string
+  /** URLs of what it works on, by kind: `{ instances: ['/1.0/instances/c1'] }`. */
+  readonly resources?: Readonly<Record<string, readonly string[]>>
+  readonly metadata?: Metadata
+  /** Secrets and the like: part of the reply to whoever started it and of nothing else. */
+  readonly privateMetadata?: Metadata
+  readonly requestor?: Requestor | undefined
+  readonly mayCancel?: boolean
+  work(work: OperationWork): Promise<void>
+  /** Takes a websocket whose `secret` a client gave; makes the operation one of class `websocket`. */
+  connect?(secret: string, socket: WebSocket): void
+}
+
+/** What an operation tells about each change of itself. */
+export type OperationListener = (operation: Operation) => void
+
+/** Long work a client can wait for, watch and cancel. */
+export class Operation {
+  readonly id: string
+  readonly class: 'task' | 'websocket'
+  readonly project: string
+  readonly description: string
+  readonly requestor: Requestor | undefined
+  readonly createdAt = new Date()
+  readonly #options: OperationOptions
+  readonly #listener: OperationListener
+  readonly #abort = new AbortController()
+  readonly #done = Promise.withResolvers<void>()
+  #updatedAt = this.createdAt
+  #status: OperationStatus = 'Pending'
+  #error = ''
+  #metadata: Metadata | undefined
+
+  constructor(id: string, options: OperationOptions, listener: OperationListener) {
+    this.id = id
+    this.class = options.connect ? 'websocket' : 'task'
+    this.project = options.project
+    this.description = options.description
+    this.requestor = options.requestor
+    this.#options = options
+    this.#metadata = options.metadata
+    this.#listener = listener
+  }
+
+  get status(): OperationStatus {
+    return this.#status
+  }
+
+  get final(): boolean {
+    return statusCodes[this.#status] >= 200
+  }
+
+  get mayCancel(): boolean {
+    return !this.final && this.#options.mayCancel === true
+  }
+
+  get resources(): Readonly<Record<string, readonly string[]>> {
+    return this.#options.resources ?? {}
+  }
+
+  /** Resolves when the operation is over, however it ended. */
+  get done(): Promise<void> {
+    return this.#done.promise
+  }
+
+  /** Runs the work; to be called once. Never throws: the operation tells how it ended. */
+  async run(report: (what: string, error: unknown) => void): Promise<void> {
+    this.#change('Running')
+    try {
+      await using undo = new Undo(report)
+      await this.#options.work({
+        signal: this.#abort.signal,
+        undo,
+        progress: (stage, text) => this.#addMetadata({ [`${stage}_progress`]: text }),
+        metadata: (more) => this.#addMetadata(more),
+      })
+      this.#abort.signal.throwIfAborted()
+      undo.keep()
+    } catch (error) {
+      this.#error = this.#abort.signal.aborted ? 'Operation was cancelled' : explain(error)
+      if (!(error instanceof Failure) && !this.#abort.signal.aborted) report(this.description, error)
+      this.#change(this.#abort.signal.aborted ? 'Cancelled' : 'Failure')
+      this.#done.resolve()
+      return
+    }
+    this.#change('Success')
+    this.#done.resolve()
+  }
+
+  cancel(): void {
+    if (!this.mayCancel) throw badRequest('Cannot cancel the operation: this operation can not be cancelled')
+    this.#change('Cancelling')
+    this.#abort.abort()
+  }
+
+  /** Hands over a websocket that came with a secret. */
+  connect(secret: string, socket: WebSocket): void {
+    if (!this.#options.connect) throw badRequest('Cannot connect to the operation: it takes no websockets')
+    if (this.final) throw badRequest('Cannot connect to the operation: it is over')
+    if (secret === '') throw forbidden('Cannot connect to the operation: no secret was given')
+    this.#options.connect(secret, socket)
+  }
+
+  /** The API's view of the operation; `withSecrets` for whoever started it. */
+  toJson(withSecrets = false): object {
+    const metadata = withSecrets ? { ...this.#metadata, ...this.#options.privateMetadata } : this.#metadata
+    const resources = Object.keys(this.resources).length > 0 ? this.resources : null
+    return {
+      id: this.id,
+      class: this.class,
+      description: this.description,
+      created_at: this.createdAt.toISOString(),
+      updated_at: this.#updatedAt.toISOString(),
+      status: this.#status,
+      status_code: statusCodes[this.#status],
+      resources,
+      metadata: metadata && Object.keys(metadata).length > 0 ? metadata : null,
+      may_cancel: this.mayCancel,
+      err: this.#error,
+      location: 'none',
+    }
+  }
+
+  #addMetadata(more: Metadata): void {
+    this.#metadata = { ...this.#metadata, ...more }
+    this.#touch()
+  }
+
+  #change(status: OperationStatus): void {
+    this.#status = status
+    this.#touch()
+  }
+
+  #touch(): void {
+    this.#updatedAt = new Date()
+    this.#listener(this)
+  }
+}

@@ -1,0 +1,44 @@
+/** Any value JSON can carry. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined }
+
+/** A document under its key. The revision grows with every write of any key, and never repeats. */
+export interface Entry {
+  readonly key: string
+  readonly value: Json
+  readonly revision: number
+}
+
+/** What a key must look like for a commit to go through: its revision, or 0 for "not there". */
+export interface Compare {
+  readonly key: string
+  readonly revision: number
+}
+
+/** One write of a commit. */
+export type Change =
+  | { readonly type: 'put'; readonly key: string; readonly value: Json }
+  | { readonly type: 'delete'; readonly key: string }
+
+/** A write that has happened. `entry` is undefined where the key was deleted. */
+export interface Changed {
+  readonly key: string
+  readonly entry: Entry | undefined
+}
+
+/**
+ * State as JSON documents under keys with revisions: what one file or an etcd cluster can serve alike.
+ *
+ * Reads come from a view in memory and never wait; the objects they give are frozen.
+ */
+export interface Store extends AsyncDisposable {
+  get(key: string): Entry | undefined
+  /** All entries whose key starts with `prefix`, ordered by key. */
+  list(prefix: string): readonly Entry[]
+  /**
+   * Writes all of `changes` or none, if everything in `compare` still holds; resolves once it is on disk, to the
+   * revision of the write. Throws a `conflict` Failure where something in `compare` does not hold.
+   */
+  commit(changes: readonly Change[], compare?: readonly Compare[]): Promise<number>
+  /** Calls `listener` after every write of a key that starts with `prefix`, until what it returns is disposed. */
+  watch(prefix: string, listener: (changed: Changed) => void): Disposable
+}
