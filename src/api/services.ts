@@ -5,4 +5,9 @@ import type { Operations } from '#operations/operations.ts'
 export interface Services {
   readonly events: Events
   readonly operations: Operations
+  /**
+   * Stops the instances and then the daemon. Resolves when the instances are down; operations get `timeout`
+   * milliseconds to end, or none at all with `force`.
+   */
+  shutdown(options: { readonly force: boolean; readonly timeout: number }): Promise<void>
 }

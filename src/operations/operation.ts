@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import { Failure, badRequest, explain, forbidden } from '#base/failure.ts'
+import { Failure, badRequest, explain } from '#base/failure.ts'
 import type { Requestor } from '#events/events.ts'
 import { Undo } from '#base/undo.ts'
 
@@ -41,8 +41,11 @@ export interface OperationOptions {
   readonly requestor?: Requestor | undefined
   readonly mayCancel?: boolean
   work(work: OperationWork): Promise<void>
-  /** Takes a websocket whose `secret` a client gave; makes the operation one of class `websocket`. */
-  connect?(secret: string, socket: WebSocket): void
+  /**
+   * Makes the operation one of class `websocket`: checks a client's secret, throwing a forbidden Failure for a wrong
+   * one, and returns what takes the websocket once it is open.
+   */
+  accept?(secret: string): (socket: WebSocket) => void
 }
 
 /** What an operation tells about each change of itself. */
@@ -67,7 +70,7 @@ export class Operation {
 
   constructor(id: string, options: OperationOptions, listener: OperationListener) {
     this.id = id
-    this.class = options.connect ? 'websocket' : 'task'
+    this.class = options.accept ? 'websocket' : 'task'
     this.project = options.project
     this.description = options.description
     this.requestor = options.requestor
@@ -127,12 +130,11 @@ export class Operation {
     this.#abort.abort()
   }
 
-  /** Hands over a websocket that came with a secret. */
-  connect(secret: string, socket: WebSocket): void {
-    if (!this.#options.connect) throw badRequest('Cannot connect to the operation: it takes no websockets')
+  /** Checks the secret of a websocket before it is accepted; what it returns takes the websocket. */
+  accept(secret: string): (socket: WebSocket) => void {
+    if (!this.#options.accept) throw badRequest('Cannot connect to the operation: it takes no websockets')
     if (this.final) throw badRequest('Cannot connect to the operation: it is over')
-    if (secret === '') throw forbidden('Cannot connect to the operation: no secret was given')
-    this.#options.connect(secret, socket)
+    return this.#options.accept(secret)
   }
 
   /** The API's view of the operation; `withSecrets` for whoever started it. */

@@ -1,0 +1,59 @@
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import { chmod, chown, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { Failure } from '#base/failure.ts'
+import { makeUpgrader } from './upgrades.ts'
+import type { RouterOptions } from './router.ts'
+
+/** Where a listener takes connections: a path made for a group, or a socket that systemd opened. */
+export type UnixAddress = { readonly path: string; readonly gid: number } | { readonly descriptor: number }
+
+/** A server for the API that does not listen yet. */
+export function makeServer(app: FastifyInstance, options: RouterOptions): Server {
+  const server = createServer(
+    { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 120_000 },
+    (request, response) => {
+      app.routing(request, response)
+    },
+  )
+  server.on('upgrade', makeUpgrader(options))
+  return server
+}
+
+/**
+ * Listens on a Unix socket: owner root, the given group, mode 0660. A socket that a dead daemon left is replaced; one
+ * that answers is not, and a Failure says so.
+ */
+export async function listenUnix(server: Server, address: UnixAddress): Promise<void> {
+  if ('descriptor' in address) return await listen(server, { fd: address.descriptor })
+  await removeStale(address.path)
+  // Nobody may connect before owner and mode are right.
+  const umask = process.umask(0o177)
+  try {
+    await listen(server, { path: address.path })
+  } finally {
+    process.umask(umask)
+  }
+  await chown(address.path, 0, address.gid)
+  await chmod(address.path, 0o660)
+}
+
+async function listen(server: Server, where: { path: string } | { fd: number }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(where, resolve)
+  await promise
+  server.off('error', reject)
+}
+
+async function removeStale(path: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = connect(path, () => resolve(true))
+  socket.on('error', () => resolve(false))
+  const answers = await promise
+  socket.destroy()
+  if (answers) throw new Failure('conflict', `Cannot listen on "${path}": LXD is already running`)
+  await rm(path, { force: true })
+}

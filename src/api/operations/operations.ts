@@ -1,0 +1,19 @@
+import { sync } from '../reply.ts'
+import { route } from '../route.ts'
+
+/** The operations under way, by status: URLs, or with `recursion=1` objects. */
+export const operations = route('/1.0/operations', {
+  get: {
+    doc: 'List the operations, by their status.',
+    access: 'authenticated',
+    handle(services, request) {
+      const byStatus: Record<string, unknown[]> = {}
+      for (const operation of services.operations.list()) {
+        if (!request.allProjects && operation.project !== '' && operation.project !== request.project) continue
+        const shown = request.recursion > 0 ? operation.toJson() : `/1.0/operations/${operation.id}`
+        ;(byStatus[operation.status.toLowerCase()] ??= []).push(shown)
+      }
+      return sync(byStatus)
+    },
+  },
+})

@@ -1,0 +1,217 @@
+import fastify from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import { explain, Failure, notFound, unavailable } from '#base/failure.ts'
+import type { Log } from '#base/log.ts'
+import type { Requestor } from '#events/events.ts'
+import { decode } from '#schema/decode.ts'
+import { readJson } from './body.ts'
+import { checkEtag, etagOf } from './etag.ts'
+import type { Reply } from './reply.ts'
+import type { Method, Request, Route } from './route.ts'
+import type { Services } from './services.ts'
+import { statusOf } from './status.ts'
+
+/** Who is at the other end of a connection. */
+export interface Identity {
+  readonly trusted: boolean
+  readonly requestor: Requestor
+}
+
+export interface RouterOptions {
+  readonly routes: readonly Route[]
+  readonly services: Services
+  readonly log: Log
+  /** Whether the daemon has come up; before that only `early` methods answer. */
+  readonly ready: () => boolean
+  readonly identify: (request: IncomingMessage) => Identity
+  /** Throws a not-found Failure for a project that the client may not know of. */
+  readonly checkProject: (name: string) => void
+}
+
+const verbs = ['get', 'head', 'put', 'patch', 'post', 'delete'] as const
+
+/** The HTTP face of the daemon: every route under its path, LXD's envelopes around what they answer. */
+export function makeRouter(options: RouterOptions): FastifyInstance {
+  const app = fastify({
+    exposeHeadRoutes: false,
+    // Uploads and waits take as long as they take; a client that stalls holds up only its own connection.
+    requestTimeout: 0,
+    keepAliveTimeout: 120_000,
+    bodyLimit: Number.MAX_SAFE_INTEGER,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true, querystringParser: parseQuery },
+  })
+  // Bodies are read by the handler: JSON with bounds of its own, images as a stream.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, next) => next(null))
+
+  for (const route of options.routes) {
+    for (const verb of verbs) {
+      const method = route[verb]
+      if (!method) continue
+      app.route({
+        method: verb.toUpperCase(),
+        url: fastifyPath(route.path),
+        handler: (request, reply) => answer(options, method, request, reply),
+      })
+    }
+  }
+  app.setNotFoundHandler((_request, reply) => sendError(reply, notFound('not found')))
+  app.setErrorHandler((error, _request, reply) => sendError(reply, error))
+  return app
+}
+
+function fastifyPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1')
+}
+
+/** A query as text by name; of a name given twice the first counts, as with Go's `Get`. */
+export function parseQuery(text: string): Record<string, string> {
+  const query: Record<string, string> = Object.create(null) as Record<string, string>
+  for (const [name, value] of new URLSearchParams(text)) query[name] ??= value
+  return query
+}
+
+async function answer(options: RouterOptions, method: Method, http: FastifyRequest, reply: FastifyReply) {
+  const gone = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort()
+  })
+  try {
+    if (!method.early && !options.ready()) throw unavailable('LXD daemon is starting up')
+    const identity = options.identify(http.raw)
+    authorize(method, identity)
+    const request = takeApart(http, identity, gone.signal)
+    if (request.query['project'] !== undefined) options.checkProject(request.project)
+    const body = method.body ? decode(method.body, await readJson(http.raw)) : undefined
+    const answered = await method.handle(options.services, {
+      ...request,
+      body,
+      checkEtag: (value) => checkEtag(http.headers['if-match'], value),
+    })
+    await send(reply, answered)
+  } catch (error) {
+    if (!(error instanceof Failure)) {
+      options.log.error('Request failed', {
+        method: http.method,
+        url: http.url,
+        error: explain(error),
+        stack: (error as Error).stack,
+      })
+    }
+    await sendError(reply, error)
+  }
+  return reply
+}
+
+/** Denies by default: an untrusted client gets what is marked for it, and else LXD's answer to strangers. */
+export function authorize(method: { readonly access: Method['access'] }, identity: Identity): void {
+  if (method.access !== 'untrusted' && !identity.trusted) throw new Failure('forbidden', 'not authorized')
+}
+
+type Bare = Omit<Request, 'body' | 'checkEtag'>
+
+function takeApart(http: FastifyRequest, identity: Identity, signal: AbortSignal): Bare {
+  return requestOf({
+    raw: http.raw,
+    params: http.params as Record<string, string>,
+    query: http.query as Record<string, string>,
+    identity,
+    signal,
+  })
+}
+
+/** What handlers get to see of a request. */
+export function requestOf(parts: {
+  readonly raw: IncomingMessage
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string>>
+  readonly identity: Identity
+  readonly signal: AbortSignal
+}): Bare {
+  const { raw, params, query, identity, signal } = parts
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(raw.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
+  }
+  return {
+    params,
+    query,
+    headers,
+    project: query['project'] || 'default',
+    allProjects: ['true', '1'].includes(query['all-projects'] ?? ''),
+    recursion: /^\d$/.test(query['recursion'] ?? '') ? Number(query['recursion']) : 0,
+    stream: raw,
+    requestor: identity.requestor,
+    trusted: identity.trusted,
+    signal,
+  }
+}
+
+async function send(reply: FastifyReply, answered: Reply): Promise<void> {
+  switch (answered.kind) {
+    case 'sync': {
+      if (answered.etag !== undefined) void reply.header('etag', `"${etagOf(answered.etag)}"`)
+      if (answered.created !== undefined) void reply.header('location', answered.created)
+      void reply.headers(answered.headers ?? {})
+      await sendJson(reply, answered.created === undefined ? 200 : 201, {
+        type: 'sync',
+        status: 'Success',
+        status_code: 200,
+        operation: '',
+        error_code: 0,
+        error: '',
+        metadata: answered.metadata ?? null,
+      })
+      return
+    }
+    case 'operation': {
+      const url = `/1.0/operations/${answered.operation.id}`
+      void reply.header('location', url)
+      await sendJson(reply, 202, {
+        type: 'async',
+        status: 'Operation created',
+        status_code: 100,
+        operation: url,
+        error_code: 0,
+        error: '',
+        metadata: answered.operation.toJson(true),
+      })
+      return
+    }
+    case 'raw':
+      await reply.headers(answered.headers).send(answered.body)
+      return
+  }
+}
+
+async function sendError(reply: FastifyReply, error: unknown): Promise<void> {
+  const code =
+    typeof (error as { statusCode?: unknown }).statusCode === 'number'
+      ? (error as { statusCode: number }).statusCode
+      : statusOf(error)
+  await sendJson(reply, code, errorBody(code, error))
+}
+
+/** LXD's envelope around an error. */
+export function errorBody(code: number, error: unknown): object {
+  return {
+    type: 'error',
+    status: '',
+    status_code: 0,
+    operation: '',
+    error_code: code,
+    error: explain(error),
+    metadata: null,
+  }
+}
+
+async function sendJson(reply: FastifyReply, code: number, body: object): Promise<void> {
+  if (reply.sent || reply.raw.destroyed) return
+  // A text of our own making: Fastify's serializers would only slow it down.
+  await reply
+    .code(code)
+    .header('content-type', 'application/json')
+    .send(`${JSON.stringify(body)}\n`)
+}

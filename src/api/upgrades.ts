@@ -1,0 +1,74 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { STATUS_CODES } from 'node:http'
+import { WebSocketServer } from 'ws'
+import { Failure, explain, notFound } from '#base/failure.ts'
+import type { Route, Upgrade } from './route.ts'
+import { authorize, errorBody, parseQuery, requestOf } from './router.ts'
+import type { RouterOptions } from './router.ts'
+import { statusOf } from './status.ts'
+
+interface Target {
+  readonly pattern: RegExp
+  readonly upgrade: Upgrade
+}
+
+/** The most one websocket message may hold, in bytes. */
+const maxMessage = 16 << 20
+
+/** Takes over the connections of clients that ask for a websocket. To be called for the `upgrade` event of a server. */
+export function makeUpgrader(options: RouterOptions) {
+  const targets = options.routes.flatMap(toTarget)
+  const server = new WebSocketServer({ noServer: true, maxPayload: maxMessage, perMessageDeflate: false })
+
+  return (http: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', () => socket.destroy())
+    let accept
+    try {
+      accept = open(options, targets, http, socket)
+    } catch (error) {
+      if (!(error instanceof Failure)) options.log.error('Upgrade failed', { url: http.url, error: explain(error) })
+      refuse(socket, error)
+      return
+    }
+    server.handleUpgrade(http, socket, head, (websocket) => {
+      websocket.on('error', () => websocket.terminate())
+      accept(websocket)
+    })
+  }
+}
+
+function toTarget(route: Route): Target[] {
+  if (!route.upgrade) return []
+  const pattern = new RegExp(
+    `^${route.path.replaceAll('.', String.raw`\.`).replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}/?$`,
+  )
+  return [{ pattern, upgrade: route.upgrade }]
+}
+
+function open(options: RouterOptions, targets: readonly Target[], http: IncomingMessage, socket: Duplex) {
+  const { pathname, search } = new URL(http.url ?? '/', 'http://lxd')
+  for (const { pattern, upgrade } of targets) {
+    const match = pattern.exec(pathname)
+    if (!match) continue
+    const identity = options.identify(http)
+    authorize(upgrade, identity)
+    const gone = new AbortController()
+    socket.once('close', () => gone.abort())
+    const params = Object.fromEntries(
+      Object.entries(match.groups ?? {}).map(([name, text]) => [name, decodeURIComponent(text)]),
+    )
+    const request = requestOf({ raw: http, params, query: parseQuery(search), identity, signal: gone.signal })
+    return upgrade.open(options.services, request)
+  }
+  throw notFound('not found')
+}
+
+function refuse(socket: Duplex, error: unknown): void {
+  const code = statusOf(error)
+  const body = `${JSON.stringify(errorBody(code, error))}\n`
+  socket.end(
+    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
