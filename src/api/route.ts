@@ -49,7 +49,7 @@ export interface Request<Path extends string = string, Body = unknown> {
    * Throws a precondition-failed Failure where the client sent an `If-Match` that is not the ETag of `etag`, the
    * same value the GET of the object gives to `sync()`.
    */
-  checkEtag(etag: unknown): void
+  readonly checkEtag: (etag: unknown) => void
 }
 
 /** One method of a path. */

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import { Failure, badRequest, explain } from '#base/failure.ts'
+import type { Progress } from '#base/progress.ts'
 import type { Requestor } from '#events/events.ts'
 import { Undo } from '#base/undo.ts'
 
@@ -24,9 +25,9 @@ export interface OperationWork {
   /** Runs newest first where the work fails or is cancelled. */
   readonly undo: Undo
   /** Tells how far a stage is, as clients show it: `progress('create_image_from_file', '42%')`. */
-  progress(stage: string, text: string): void
+  readonly progress: Progress
   /** Adds to the metadata clients see. */
-  metadata(more: Metadata): void
+  readonly metadata: (more: Metadata) => void
 }
 
 export interface OperationOptions {

@@ -1,0 +1,83 @@
+import type { Server } from 'node:http'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { routes } from '#api/all.ts'
+import { listenUnix, makeServer } from '#api/listener.ts'
+import { makeRouter } from '#api/router.ts'
+import type { Identity, RouterOptions } from '#api/router.ts'
+import type { Services } from '#api/services.ts'
+import type { Log } from '#base/log.ts'
+import { Events } from '#events/events.ts'
+import { Operations } from '#operations/operations.ts'
+import { openSqliteStore } from '#store/sqlite.ts'
+import { makeDirectories } from './directories.ts'
+
+export interface DaemonOptions {
+  /** LXD_DIR. */
+  readonly directory: string
+  readonly log: Log
+  /** The group that may use the socket, by id. */
+  readonly gid: number
+  /** A listening Unix socket opened by systemd, instead of LXD_DIR/unix.socket. */
+  readonly descriptor?: number | undefined
+  /** Called when a client asked the daemon to stop and the instances are down. */
+  readonly onShutdown?: () => void
+}
+
+/** A running daemon. Disposing it closes its sockets and files and leaves the instances running. */
+export interface Daemon extends AsyncDisposable {
+  readonly app: FastifyInstance
+  readonly services: Services
+}
+
+/** Everyone who can open the Unix socket is root or in its group, and may do anything. */
+const local: Identity = { trusted: true, requestor: { username: 'root', protocol: 'unix', address: '@' } }
+
+/** Puts all parts together. Reading it gives the order of starting; stopping goes the other way. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { directory, log } = options
+  await using parts = new AsyncDisposableStack()
+  await makeDirectories(directory)
+
+  const store = parts.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
+  const events = new Events({ log })
+  const operations = new Operations({ events, log })
+
+  let ready = false
+  const services: Services = {
+    events,
+    operations,
+    shutdown: async () => {},
+  }
+  const routerOptions: RouterOptions = {
+    routes,
+    services,
+    log,
+    ready: () => ready,
+    identify: () => local,
+    checkProject: () => {},
+  }
+  const app = makeRouter(routerOptions)
+  await app.ready()
+  const server = makeServer(app, routerOptions)
+  parts.defer(() => closeServer(server))
+  const socket = join(directory, 'unix.socket')
+  await listenUnix(
+    server,
+    options.descriptor === undefined ? { path: socket, gid: options.gid } : { descriptor: options.descriptor },
+  )
+  if (options.descriptor === undefined) parts.defer(() => rm(socket, { force: true }))
+
+  ready = true
+  log.info('The daemon is ready')
+  const running = parts.move()
+  return { app, services, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.close(() => resolve())
+  server.closeAllConnections()
+  await promise
+}
