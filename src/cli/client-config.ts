@@ -1,0 +1,99 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { badRequest } from '#base/failure.ts'
+
+import { readPlainYaml } from './plain-yaml.ts'
+import { writeYaml } from './yaml.ts'
+
+/** A server as `config.yml` describes it. */
+export interface RemoteConfig {
+  readonly addr: string
+  readonly auth_type?: string
+  readonly domain?: string
+  readonly project?: string
+  readonly protocol?: string
+  readonly public: boolean
+}
+
+/** The client's own configuration, `config.yml`. */
+export interface ClientConfig {
+  readonly 'default-remote': string
+  readonly remotes: Readonly<Record<string, RemoteConfig>>
+  readonly aliases: Readonly<Record<string, string>>
+}
+
+/** Remotes that are always there and cannot be changed. */
+export const staticRemotes: Readonly<Record<string, RemoteConfig>> = {
+  local: { addr: 'unix://', public: false },
+  ubuntu: { addr: 'https://cloud-images.ubuntu.com/releases', protocol: 'simplestreams', public: true },
+  'ubuntu-daily': { addr: 'https://cloud-images.ubuntu.com/daily', protocol: 'simplestreams', public: true },
+}
+
+/** What a client without a `config.yml` starts with. */
+const initial: ClientConfig = {
+  'default-remote': 'local',
+  remotes: {
+    images: { addr: 'https://images.linuxcontainers.org', protocol: 'simplestreams', public: true },
+    local: { addr: 'unix://', public: false },
+  },
+  aliases: {},
+}
+
+const MAX_SIZE = 1024 * 1024
+
+/** The directory `config.yml` and the client's certificates are in. */
+export function configDirectory(env: Readonly<Record<string, string | undefined>>): string {
+  return env['LXD_CONF'] || join(env['HOME'] || '/root', '.config', 'lxc')
+}
+
+/** Reads `config.yml` in `directory`; without one, what a new client starts with. */
+export async function readClientConfig(directory: string): Promise<ClientConfig> {
+  const file = join(directory, 'config.yml')
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return withStatic(initial)
+    throw badRequest(`Cannot read "${file}"`, { cause })
+  }
+  if (text.length > MAX_SIZE) throw badRequest(`Cannot read "${file}": it is larger than ${MAX_SIZE} bytes`)
+
+  // Every client reads this file at its start, and a whole YAML parser takes
+  // longer to load than most commands take.
+  const document = readPlainYaml(text) ?? (await readAnyYaml(file, text))
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+    throw badRequest(`Cannot read "${file}": expected a mapping`)
+  }
+  const given = document as Partial<ClientConfig>
+  return withStatic({
+    'default-remote': given['default-remote'] || 'local',
+    remotes: given.remotes ?? {},
+    aliases: given.aliases ?? {},
+  })
+}
+
+/** Replaces `config.yml`. Static remotes stay out of it, but for `local`. */
+export function writeClientConfig(directory: string, config: ClientConfig): void {
+  const stored = Object.entries(config.remotes).filter(([name]) => name === 'local' || !(name in staticRemotes))
+  const remotes = Object.fromEntries(stored.sort(([a], [b]) => (a < b ? -1 : 1)))
+  const text = writeYaml({ 'default-remote': config['default-remote'], remotes, aliases: config.aliases })
+
+  mkdirSync(directory, { recursive: true, mode: 0o750 })
+  const file = join(directory, 'config.yml')
+  writeFileSync(`${file}.new`, text, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+function withStatic(config: ClientConfig): ClientConfig {
+  return { ...config, remotes: { ...config.remotes, ...staticRemotes } }
+}
+
+async function readAnyYaml(file: string, text: string): Promise<unknown> {
+  const { parse } = await import('yaml')
+  try {
+    return parse(text) as unknown
+  } catch (cause) {
+    throw badRequest(`Cannot read "${file}"`, { cause })
+  }
+}

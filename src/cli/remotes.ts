@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { badRequest, notFound, notImplemented } from '#base/failure.ts'
+import { Connection } from '#client/connection.ts'
+import type { Endpoint } from '#client/endpoint.ts'
+
+import type { ClientConfig, RemoteConfig } from './client-config.ts'
+
+/** Something on a server: `work:web` is "web" on "work". */
+export interface Named {
+  readonly remote: string
+  readonly name: string
+}
+
+export interface RemotesOptions {
+  readonly config: ClientConfig
+  /** Where the client keeps its certificates and those of its servers. */
+  readonly directory: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Only ever ask the daemon of this machine. */
+  readonly forceLocal: boolean
+  /** Taken in place of a remote's own project, unless empty. */
+  readonly project: string
+  readonly trace?: (line: string) => void
+}
+
+/** The servers this client knows, and how to reach them. */
+export class Remotes {
+  readonly config: ClientConfig
+  readonly directory: string
+  readonly #options: RemotesOptions
+
+  constructor(options: RemotesOptions) {
+    this.config = options.config
+    this.directory = options.directory
+    this.#options = options
+  }
+
+  /** The remote that is meant where none is named. */
+  get default(): string {
+    return this.#options.env['LXC_REMOTE'] || this.config['default-remote']
+  }
+
+  /** Splits what a user wrote into the remote and the rest. Throws when there is no such remote. */
+  parse(text: string, fallback = this.default): Named {
+    const colon = text.indexOf(':')
+    if (colon < 0) return { remote: this.#known(fallback), name: text }
+    return { remote: this.#known(text.slice(0, colon) || fallback), name: text.slice(colon + 1) }
+  }
+
+  /** The project that requests to `remote` are about; undefined leaves it to the server. */
+  projectOf(remote: string): string | undefined {
+    return this.#options.project || this.get(remote).project || undefined
+  }
+
+  get(remote: string): RemoteConfig {
+    const config = Object.hasOwn(this.config.remotes, remote) ? this.config.remotes[remote] : undefined
+    if (config === undefined) throw notFound(`The remote "${remote}" doesn't exist`)
+    return config
+  }
+
+  /** A connection to a remote; it isn't opened before the first request. */
+  connect(remote: string): Connection {
+    const { trace } = this.#options
+    return new Connection({
+      endpoint: this.#endpoint(remote),
+      project: this.projectOf(remote),
+      userAgent: 'lxd-ts client',
+      ...(trace === undefined ? {} : { trace }),
+    })
+  }
+
+  /** As {@link Remotes.parse}, connected. */
+  at(text: string): Named & { readonly connection: Connection } {
+    const named = this.parse(text)
+    return { ...named, connection: this.connect(named.remote) }
+  }
+
+  #known(remote: string): string {
+    this.get(remote)
+    return remote
+  }
+
+  #endpoint(remote: string): Endpoint {
+    const { env, forceLocal } = this.#options
+    const { addr, protocol = 'lxd' } = this.get(remote)
+    if (forceLocal || addr === 'unix://' || addr === 'unix:') {
+      const path = env['LXD_SOCKET'] || join(env['LXD_DIR'] || '/var/lib/lxd', 'unix.socket')
+      return { kind: 'unix', path }
+    }
+    if (addr.startsWith('unix:')) return { kind: 'unix', path: addr.replace(/^unix:(?:\/\/)?/, '') }
+    if (protocol !== 'lxd') throw notImplemented(`The remote "${remote}" is an image server, not an LXD server`)
+
+    const url = URL.parse(addr)
+    if (url?.protocol !== 'https:') throw badRequest(`The remote "${remote}" has an address that is no https URL`)
+    return {
+      kind: 'https',
+      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: Number(url.port || 443),
+      ...this.#certificates(remote),
+    }
+  }
+
+  #certificates(remote: string): { cert?: string; key?: string; serverCert?: string } {
+    const cert = this.#read('client.crt')
+    const key = this.#read('client.key')
+    const serverCert = this.#read(join('servercerts', `${remote}.crt`))
+    return {
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+      ...(serverCert === undefined ? {} : { serverCert }),
+    }
+  }
+
+  #read(file: string): string | undefined {
+    try {
+      return readFileSync(join(this.directory, file), 'utf8')
+    } catch {
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import { badRequest, explain } from '#base/failure.ts'
+
+import { expandAlias } from './alias.ts'
+import { configDirectory, readClientConfig } from './client-config.ts'
+import type { AnyCommand, Call, Entry, GlobalValues, Group, Tree } from './command.ts'
+import { firstArgument, globalFlags, parse } from './parse.ts'
+import { Remotes } from './remotes.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** A program made of commands. */
+export interface Program {
+  readonly name: string
+  /** What its help says it is. */
+  readonly about: Group
+  readonly commands: Tree
+  /** What `--version` prints. */
+  readonly version: string
+  /** Commands that stand for others, whatever the user's configuration says. */
+  readonly aliases?: Readonly<Record<string, string>>
+}
+
+/** Runs the command `words` name and gives its exit code. Errors go to standard error as one line. */
+export async function runProgram(program: Program, words: readonly string[], at: Surroundings): Promise<number> {
+  try {
+    return await dispatch(program, words, at)
+  } catch (error) {
+    at.warn(`Error: ${explain(error)}\n`)
+    return 1
+  }
+}
+
+async function dispatch(program: Program, words: readonly string[], at: Surroundings): Promise<number> {
+  const directory = configDirectory(at.env)
+  const config = program.aliases === undefined ? undefined : await readClientConfig(directory)
+  const aliases = { ...program.aliases, ...config?.aliases }
+  const found = find(program, expandAlias(words, aliases))
+
+  const { entry, path, rest } = found
+  const loaded = path.length === 0 ? program.about : await entry.load()
+  if (loaded.kind === 'group') return await runGroup(program, { ...found, loaded }, at)
+
+  const parsed = parse(rest, { ...globalFlags, ...loaded.flags })
+  const help = async (): Promise<void> => {
+    const { commandHelp } = await import('./help.ts')
+    at.print(commandHelp(loaded, { program: program.name }))
+  }
+  if (parsed.values['help']) {
+    await help()
+    return 0
+  }
+
+  const [least, most] = loaded.args
+  if (parsed.args.length < least || parsed.args.length > most) {
+    await help()
+    if (parsed.args.length === 0) return 0
+    throw badRequest('Invalid number of arguments')
+  }
+
+  const globals = readGlobals(parsed.values)
+  const remotes = new Remotes({
+    config: config ?? (await readClientConfig(directory)),
+    directory,
+    env: at.env,
+    forceLocal: globals.forceLocal,
+    project: globals.project,
+    ...(globals.debug ? { trace: (line: string) => at.warn(`${line}\n`) } : {}),
+  })
+  const call: Call = { args: parsed.args, flags: parsed.values, given: parsed.given, globals, remotes, at }
+  return (await run(loaded, call)) ?? 0
+}
+
+/** The parser has filled the call's flags by the command's own declaration, so they fit what it expects. */
+function run(command: AnyCommand, call: Call): ReturnType<AnyCommand['run']> {
+  return (command.run as (call: Call) => ReturnType<AnyCommand['run']>)(call)
+}
+
+function readGlobals(values: Readonly<Record<string, unknown>>): GlobalValues {
+  return {
+    debug: values['debug'] === true,
+    verbose: values['verbose'] === true,
+    quiet: values['quiet'] === true,
+    forceLocal: values['force-local'] === true,
+    project: typeof values['project'] === 'string' ? values['project'] : '',
+  }
+}
+
+interface Found {
+  /** The names that led to it. */
+  readonly path: readonly string[]
+  readonly entry: Entry
+  /** The words but for those names. */
+  readonly rest: readonly string[]
+}
+
+/** Follows the words that name commands as deep as they go. */
+function find(program: Program, words: readonly string[]): Found {
+  let entry: Entry = { load: async () => program.about, commands: program.commands }
+  const path: string[] = []
+  const rest = [...words]
+
+  while (entry.commands !== undefined) {
+    const at = firstArgument(rest, globalFlags)
+    if (at < 0) break
+    const name = nameIn(entry.commands, rest[at]!)
+    if (name === undefined && path.length === 0 && rest[at] === 'help') break
+    if (name === undefined) {
+      throw badRequest(`unknown command "${rest[at]}" for "${[program.name, ...path].join(' ')}"`)
+    }
+    entry = entry.commands[name]!
+    path.push(name)
+    rest.splice(at, 1)
+  }
+  return { path, entry, rest }
+}
+
+function nameIn(tree: Tree, word: string): string | undefined {
+  if (Object.hasOwn(tree, word)) return word
+  return Object.keys(tree).find((name) => tree[name]!.aliases?.includes(word))
+}
+
+async function runGroup(
+  program: Program,
+  found: Found & { readonly loaded: Group },
+  at: Surroundings,
+): Promise<number> {
+  const flags = found.path.length === 0 ? { ...globalFlags, all: { kind: 'switch', doc: '' } as const } : globalFlags
+  const { args, values } = parse(found.rest, flags)
+  if (found.path.length === 0 && values['version']) {
+    at.print(`${program.version}\n`)
+    return 0
+  }
+
+  const topic = args[0] === 'help' && found.path.length === 0 ? args.slice(1) : []
+  const options = { program: program.name, subCommands: values['sub-commands'] === true, all: values['all'] === true }
+  const { commandHelp, groupHelp } = await import('./help.ts')
+  const wanted = topic.length === 0 ? found : find(program, topic)
+  const loaded = wanted.path.length === 0 ? program.about : await wanted.entry.load()
+  at.print(
+    loaded.kind === 'command'
+      ? commandHelp(loaded, options)
+      : await groupHelp(loaded, wanted.entry.commands ?? {}, options),
+  )
+  return 0
+}

@@ -1,0 +1,121 @@
+import { readSync, writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
+
+/** The size of a terminal, in characters. */
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** What a command may see and touch of the process it runs in. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Whether each of the three standard streams is a terminal. */
+  readonly terminal: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }
+  /** Writes to standard output, at once. */
+  readonly print: (text: string | Uint8Array) => void
+  /** Writes to standard error, at once. */
+  readonly warn: (text: string) => void
+  /** All of standard input. */
+  readonly readInput: () => Uint8Array
+  /** One line of standard input, without its end; undefined where there is none left. */
+  readonly readLine: () => string | undefined
+  /** Standard input piece by piece. */
+  readonly input: () => NodeJS.ReadStream
+  /** Standard output as a stream, for what comes faster than a terminal takes it. */
+  readonly output: () => NodeJS.WriteStream
+  readonly errors: () => NodeJS.WriteStream
+  /** Calls `listener` at each of these signals, in place of what they do otherwise, until disposed. */
+  readonly onSignals: (names: readonly NodeJS.Signals[], listener: (name: NodeJS.Signals) => void) => Disposable
+  /** Runs a program on this terminal and gives its exit code. */
+  readonly runOnTerminal: (program: string, args: readonly string[]) => Promise<number>
+}
+
+/** The surroundings a real process has. */
+export function surroundingsOf(process: NodeJS.Process, env: Surroundings['env']): Surroundings {
+  return {
+    env,
+    terminal: {
+      get stdin() {
+        return isatty(0)
+      },
+      get stdout() {
+        return isatty(1)
+      },
+      get stderr() {
+        return isatty(2)
+      },
+    },
+    print: (text) => writeAll(1, text),
+    warn: (text) => writeAll(2, text),
+    readInput: readAll,
+    readLine,
+    input: () => process.stdin,
+    output: () => process.stdout,
+    errors: () => process.stderr,
+    onSignals(names, listener) {
+      for (const name of names) process.on(name, listener)
+      return {
+        [Symbol.dispose]: () => {
+          for (const name of names) process.off(name, listener)
+        },
+      }
+    },
+    async runOnTerminal(program, args) {
+      const { spawn } = await import('node:child_process')
+      return await new Promise((resolve, reject) => {
+        const child = spawn(program, args, { stdio: 'inherit' })
+        child.on('error', reject)
+        child.on('exit', (code) => resolve(code ?? 1))
+      })
+    },
+  }
+}
+
+/** Writes all of it, though the other side may be a pipe that is full for now. */
+function writeAll(descriptor: number, text: string | Uint8Array): void {
+  const bytes = typeof text === 'string' ? Buffer.from(text) : text
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(descriptor, bytes, at)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      pause()
+    }
+  }
+}
+
+function readAll(): Uint8Array {
+  const pieces: Uint8Array[] = []
+  for (let piece = readPiece(64 * 1024); piece.length > 0; piece = readPiece(64 * 1024)) pieces.push(piece)
+  return Buffer.concat(pieces)
+}
+
+function readLine(): string | undefined {
+  const bytes: number[] = []
+  for (;;) {
+    // One byte at a time: what follows the line is for whoever reads next.
+    const [byte] = readPiece(1)
+    if (byte === undefined && bytes.length === 0) return undefined
+    if (byte === undefined || byte === 0x0a) return Buffer.from(bytes).toString()
+    bytes.push(byte)
+  }
+}
+
+function readPiece(size: number): Uint8Array {
+  const piece = new Uint8Array(size)
+  for (;;) {
+    try {
+      return piece.subarray(0, readSync(0, piece))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EOF') return piece.subarray(0, 0)
+      if (code !== 'EAGAIN') throw error
+      pause()
+    }
+  }
+}
+
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+}
