@@ -110,11 +110,9 @@ export class Instances {
    * Checks and reserves a new instance, and returns how to make it. What is wrong with the request is thrown here;
    * the work that follows undoes all of it where it fails.
    */
-  async create(
-    wanted: NewInstance,
-  ): Promise<{
+  async create(wanted: NewInstance): Promise<{
     readonly name: string
-    make(work: Work & { readonly undo: Undo }, requestor?: Requestor): Promise<void>
+    readonly make: (work: Work & { readonly undo: Undo }, requestor?: Requestor) => Promise<void>
   }> {
     const { commit, volumes, events } = this.#options
     if (wanted.type !== '' && wanted.type !== 'container')
@@ -207,8 +205,7 @@ export class Instances {
   }
 
   async rename(
-    project: string,
-    name: string,
+    { project, name }: Pick<InstanceRecord, 'project' | 'name'>,
     to: string,
     work: { readonly undo: Undo },
     requestor?: Requestor,
