@@ -40,16 +40,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await using parts = new AsyncDisposableStack()
   await makeDirectories(directory)
 
-  const store = parts.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
+  parts.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
   const events = new Events({ log })
   const operations = new Operations({ events, log })
 
   let ready = false
-  const services: Services = {
-    events,
-    operations,
-    shutdown: async () => {},
-  }
+  // The parts that are missing here are wired as they land.
+  const services = { events, operations } as unknown as Services
   const routerOptions: RouterOptions = {
     routes,
     services,
