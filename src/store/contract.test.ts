@@ -53,6 +53,16 @@ function storeContract(name: string, open: () => Store): void {
       assert.equal(store.get('/race')?.value, 1)
     })
 
+    test('a commit can ask that nothing is below a prefix', async () => {
+      await using store = open()
+      await store.commit([{ type: 'put', key: '/n/a/1', value: 1 }])
+      const commit = (prefix: string) =>
+        store.commit([{ type: 'put', key: '/n/done', value: 1 }], [{ noneBelow: prefix }])
+      await assert.rejects(commit('/n/a/'), (error) => error instanceof Failure && error.kind === 'conflict')
+      assert.equal(store.get('/n/done'), undefined)
+      await commit('/n/b/')
+    })
+
     test('revisions grow with every commit and never repeat', async () => {
       await using store = open()
       const first = await store.commit([{ type: 'put', key: '/r', value: 1 }])

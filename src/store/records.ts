@@ -43,6 +43,11 @@ export class Records<T extends object> {
     return { type: 'delete', key: this.key(...names) }
   }
 
+  /** A condition for a commit: there is no record whose names start with `names`. */
+  expectNone(...names: readonly string[]): Compare {
+    return { noneBelow: `${this.key(...names)}/` }
+  }
+
   /** A condition for a commit: the record has this revision still, or with 0 is not there. */
   expect(revision: number, ...names: readonly string[]): Compare {
     return { key: this.key(...names), revision }

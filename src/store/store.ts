@@ -8,11 +8,11 @@ export interface Entry {
   readonly revision: number
 }
 
-/** What a key must look like for a commit to go through: its revision, or 0 for "not there". */
-export interface Compare {
-  readonly key: string
-  readonly revision: number
-}
+/**
+ * What must hold for a commit to go through: that a key has a revision, or with 0 is not there; or that there is no
+ * key at all below a prefix.
+ */
+export type Compare = { readonly key: string; readonly revision: number } | { readonly noneBelow: string }
 
 /** One write of a commit. */
 export type Change =

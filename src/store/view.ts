@@ -37,7 +37,12 @@ export class View {
 
   /** Throws a `conflict` Failure where something in `compare` does not hold. */
   check(compare: readonly Compare[]): void {
-    for (const { key, revision } of compare) {
+    for (const one of compare) {
+      if ('noneBelow' in one) {
+        if (this.list(one.noneBelow).length === 0) continue
+        throw conflict(`Cannot write: something is below "${one.noneBelow}"`)
+      }
+      const { key, revision } = one
       const now = this.#entries.get(key)?.revision ?? 0
       if (now !== revision) {
         throw conflict(
