@@ -30,9 +30,9 @@ export function done(): Reply {
   return { kind: 'sync', metadata: {} }
 }
 
-/** Something was made, and is found at `url`. */
+/** Something was made, and is found at `url`: `metadata: null`. */
 export function created(url: string): Reply {
-  return { kind: 'sync', metadata: {}, created: url }
+  return { kind: 'sync', metadata: null, created: url }
 }
 
 /** The work goes on in the background. */

@@ -8,9 +8,15 @@ import { makeRouter } from '#api/router.ts'
 import type { Identity, RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
 import type { Log } from '#base/log.ts'
+import { checkDevices } from '#devices/all.ts'
 import { Events } from '#events/events.ts'
+import { instanceKeys } from '#instances/features/all.ts'
 import { Operations } from '#operations/operations.ts'
+import { defaultProfileOf } from '#profiles/default-profile.ts'
+import { Profiles } from '#profiles/profiles.ts'
+import { Projects } from '#projects/projects.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
+import type { ProfileRecord } from '#store/profile-record.ts'
 import { makeDirectories } from './directories.ts'
 
 export interface DaemonOptions {
@@ -40,20 +46,28 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await using parts = new AsyncDisposableStack()
   await makeDirectories(directory)
 
-  parts.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
+  const store = parts.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
   const events = new Events({ log })
   const operations = new Operations({ events, log })
+  const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
+  const profiles = new Profiles({ store, events, log, projects, instanceKeys, checkDevices: checkProfileDevices })
+  await projects.start()
 
   let ready = false
-  // The parts that are missing here are wired as they land.
-  const services = { events, operations } as unknown as Services
+  const services: Services = {
+    events,
+    operations,
+    projects,
+    profiles,
+    shutdown: async () => {},
+  }
   const routerOptions: RouterOptions = {
     routes,
     services,
     log,
     ready: () => ready,
     identify: () => local,
-    checkProject: () => {},
+    checkProject: (name) => projects.check(name),
   }
   const app = makeRouter(routerOptions)
   await app.ready()
@@ -70,6 +84,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   log.info('The daemon is ready')
   const running = parts.move()
   return { app, services, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** A profile's devices are checked as those of an instance that isn't there yet. */
+function checkProfileDevices({ project, name, devices }: ProfileRecord): void {
+  const owner = { project, name, runtimeName: '', privileged: false, devices }
+  checkDevices(devices, { owner, inProfile: true })
 }
 
 async function closeServer(server: Server): Promise<void> {

@@ -1,0 +1,26 @@
+import { ProfilesPost } from '#schema/profile.ts'
+import { entityUrl, listReply } from '../list.ts'
+import { created } from '../reply.ts'
+import { route } from '../route.ts'
+import { profileJson } from './profile.ts'
+
+export const profiles = route('/1.0/profiles', {
+  get: {
+    doc: 'List the profiles.',
+    access: 'view',
+    handle: (services, request) =>
+      listReply(request, services.profiles.list(request.project), {
+        url: ({ name, project }) => entityUrl(['profiles', name], project),
+        object: (profile) => profileJson(services, profile),
+      }),
+  },
+  post: {
+    doc: 'Add a profile.',
+    access: 'manage-profiles',
+    body: ProfilesPost,
+    async handle(services, { project, body, requestor }) {
+      await services.profiles.create(project, body, requestor)
+      return created(entityUrl(['profiles', body.name]))
+    },
+  },
+})

@@ -1,0 +1,18 @@
+import { usageOf } from '#projects/usage.ts'
+import type { ProjectState } from '#schema/project.ts'
+import { sync } from '../reply.ts'
+import { route } from '../route.ts'
+
+export const projectState = route('/1.0/projects/{name}/state', {
+  get: {
+    doc: 'Get what a project may use and does use.',
+    access: 'authenticated',
+    handle(services, { params }) {
+      const { instances, networks } = services.projects.contents(params.name)
+      const expanded = instances.map((instance) => ({ type: instance.type, ...services.profiles.expand(instance) }))
+      const usage = Object.entries(usageOf(expanded, networks.length))
+      const resources = Object.fromEntries(usage.map(([name, used]) => [name, { Limit: -1, Usage: used }]))
+      return sync({ resources } satisfies ProjectState)
+    },
+  },
+})
