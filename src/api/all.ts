@@ -1,4 +1,7 @@
 import { events } from './events/events.ts'
+import { instance } from './instances/instance.ts'
+import { instanceState } from './instances/instance-state.ts'
+import { instances } from './instances/instances.ts'
 import { ready } from './internal/ready.ts'
 import { shutdown } from './internal/shutdown.ts'
 import { operation } from './operations/operation.ts'
@@ -15,6 +18,9 @@ import type { Route } from './route.ts'
 /** Every path of the API. */
 export const routes: readonly Route[] = [
   events,
+  instance,
+  instanceState,
+  instances,
   operation,
   operationWait,
   operationWebsocket,

@@ -1,12 +1,23 @@
+import type { Instances, SourceImage } from '#instances/instances.ts'
+import type { Lifecycle } from '#instances/lifecycle.ts'
 import type { Events } from '#events/events.ts'
 import type { Operations } from '#operations/operations.ts'
+import type { Runtime } from '#lxc/runtime.ts'
+import type { InstanceRecord } from '#store/instance-record.ts'
 import type { Profiles } from '#profiles/profiles.ts'
 import type { Projects } from '#projects/projects.ts'
 
 /** All parts of the daemon that handlers call. Made in `daemon/daemon.ts`. */
 export interface Services {
   readonly events: Events
+  readonly instances: Instances
+  readonly lifecycle: Lifecycle
   readonly operations: Operations
+  readonly runtime: Runtime
+  /** The state of an instance, as `GET …/state` shows it. */
+  readState(record: InstanceRecord): Promise<object>
+  /** The image that a source names, in the project or in that whose images it uses. */
+  findImage(project: string, source: { readonly alias: string; readonly fingerprint: string }): Promise<SourceImage>
   readonly projects: Projects
   readonly profiles: Profiles
   /**

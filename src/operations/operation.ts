@@ -67,6 +67,7 @@ export class Operation {
   #updatedAt = this.createdAt
   #status: OperationStatus = 'Pending'
   #error = ''
+  #failed: unknown
   #metadata: Metadata | undefined
 
   constructor(id: string, options: OperationOptions, listener: OperationListener) {
@@ -115,6 +116,7 @@ export class Operation {
       this.#abort.signal.throwIfAborted()
       undo.keep()
     } catch (error) {
+      this.#failed = error
       this.#error = this.#abort.signal.aborted ? 'Operation was cancelled' : explain(error)
       if (!(error instanceof Failure) && !this.#abort.signal.aborted) report(this.description, error)
       this.#change(this.#abort.signal.aborted ? 'Cancelled' : 'Failure')
@@ -123,6 +125,11 @@ export class Operation {
     }
     this.#change('Success')
     this.#done.resolve()
+  }
+
+  /** Throws what the work failed with, for callers that answer with its outcome. */
+  rethrow(): void {
+    if (this.#failed !== undefined) throw this.#failed
   }
 
   cancel(): void {

@@ -64,7 +64,8 @@ function makeUsers(instances: ReturnType<typeof instanceRecords>) {
       asked.push(`check ${name} ${config['limits.cpu']}`)
       if (name === users.refuses) throw badRequest('Not me')
     },
-    async apply({ name }, before, after) {
+    async apply({ name }, { before, after }, undo) {
+      undo.add(name, () => asked.push(`undo ${name}`))
       asked.push(`apply ${name} ${before.config['limits.cpu']} ${after.config['limits.cpu']}`)
       if (name === users.fails) throw new Error('Broken')
     },
@@ -133,7 +134,7 @@ test('later profiles win over earlier ones, the instance over all, devices as a 
   })
   const own = { config: { 'user.c': 'own', 'user.d': '' }, devices: { z: device({}) } }
 
-  assert.deepEqual(profiles.expand({ project: 'default', profiles: ['a', 'b', 'gone'], ...own }), {
+  assert.deepEqual(profiles.expand('default', ['a', 'b', 'gone'], own), {
     config: { 'user.a': 'a', 'user.b': 'b', 'user.c': 'own' },
     devices: { x: { type: 'none', two: '2' }, y: { type: 'none' }, z: { type: 'none' } },
   })
@@ -191,7 +192,7 @@ test('a change that an instance does not take is undone everywhere', async () =>
     message: 'Cannot change profile "web" for instance "c2" of project "default"',
   })
 
-  assert.deepEqual(asked.slice(2), ['apply c1 1 2', 'apply c2 1 2', 'apply c1 2 1'])
+  assert.deepEqual(asked.slice(2), ['apply c1 1 2', 'apply c2 1 2', 'undo c2', 'undo c1'])
   assert.equal(profiles.get('default', 'web').config['limits.cpu'], '1')
 })
 

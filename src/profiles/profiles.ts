@@ -27,7 +27,7 @@ export interface ProfileUsers {
   /** Throws a Failure where the instance can not be what `expanded` says. Must not act. */
   check(instance: InstanceRecord, expanded: Layer): void
   /** Takes a change of the expanded configuration over to the instance, if it runs. */
-  apply(instance: InstanceRecord, before: Layer, after: Layer): Promise<void>
+  apply(instance: InstanceRecord, change: { readonly before: Layer; readonly after: Layer }, undo: Undo): Promise<void>
   /** The write that makes an instance name these profiles, and what must hold for it. */
   rename(instance: Stored<InstanceRecord>, profiles: readonly string[]): { change: Change; compare: Compare }
 }
@@ -95,15 +95,12 @@ export class Profiles {
    * The configuration and devices an instance has in all: its profiles in their order, its own on top. A profile that
    * is gone counts for nothing. With `changed`, that profile counts as if it were so already.
    */
-  expand(
-    instance: Layer & { readonly project: string; readonly profiles: readonly string[] },
-    changed?: ProfileRecord,
-  ): Layer {
-    const effective = this.#effective(instance.project)
-    const profiles = instance.profiles.map((name) =>
+  expand(project: string, profiles: readonly string[], own: Layer, changed?: ProfileRecord): Layer {
+    const effective = this.#effective(project)
+    const layers = profiles.map((name) =>
       changed?.name === name && changed.project === effective ? changed : this.#records.get(effective, name)?.value,
     )
-    return expandLayers([...profiles.filter((profile) => profile !== undefined), instance])
+    return expandLayers([...layers.filter((layer) => layer !== undefined), own])
   }
 
   async create(project: string, input: ProfileInput & { readonly name: string }, requestor?: Requestor): Promise<void> {
@@ -200,10 +197,14 @@ export class Profiles {
     this.#options.checkDevices(profile)
   }
 
+  #expand(instance: InstanceRecord, changed: ProfileRecord): Layer {
+    return this.expand(instance.project, instance.profiles, instance, changed)
+  }
+
   #checkUsers(users: readonly Stored<InstanceRecord>[], after: ProfileRecord): void {
     for (const { value } of users) {
       try {
-        this.#users?.check(value, this.expand(value, after))
+        this.#users?.check(value, this.#expand(value, after))
       } catch (cause) {
         if (!(cause instanceof Failure)) throw cause
         const whose = `instance "${value.name}" of project "${value.project}"`
@@ -220,22 +221,18 @@ export class Profiles {
     )
   }
 
-  /** Tells the instances one by one; should one not take it, those told before get the old profile back, and all is as it was. */
+  /** Tells the instances one by one. Should one not take it, all is put back as it was. */
   async #apply(users: readonly Stored<InstanceRecord>[], old: ProfileRecord, after: ProfileRecord): Promise<void> {
     const { store, log } = this.#options
     await using undo = new Undo((what, error) => log.error(`Cannot take back ${what}`, { error: explain(error) }))
     undo.add(`the change of profile "${old.name}"`, () => store.commit([this.#records.put(old, old.project, old.name)]))
     for (const { value } of users) {
-      const layers = [this.expand(value, old), this.expand(value, after)] as const
       try {
-        await this.#users?.apply(value, ...layers)
+        await this.#users?.apply(value, { before: this.#expand(value, old), after: this.#expand(value, after) }, undo)
       } catch (cause) {
         const whose = `instance "${value.name}" of project "${value.project}"`
         throw new Failure('internal', `Cannot change profile "${old.name}" for ${whose}`, { cause })
       }
-      undo.add(`profile "${old.name}" for instance "${value.name}"`, () =>
-        this.#users?.apply(value, layers[1], layers[0]),
-      )
     }
     undo.keep()
   }

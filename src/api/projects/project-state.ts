@@ -9,7 +9,10 @@ export const projectState = route('/1.0/projects/{name}/state', {
     access: 'authenticated',
     handle(services, { params }) {
       const { instances, networks } = services.projects.contents(params.name)
-      const expanded = instances.map((instance) => ({ type: instance.type, ...services.profiles.expand(instance) }))
+      const expanded = instances.map((instance) => ({
+        type: instance.type,
+        ...services.profiles.expand(params.name, instance.profiles, instance),
+      }))
       const usage = Object.entries(usageOf(expanded, networks.length))
       const resources = Object.fromEntries(usage.map(([name, used]) => [name, { Limit: -1, Usage: used }]))
       return sync({ resources } satisfies ProjectState)

@@ -1,0 +1,182 @@
+import { badRequest, conflict, notFound } from '#base/failure.ts'
+import { checkConfig, withoutEmpty } from '#config/config.ts'
+import type { Config } from '#config/config.ts'
+import { checkDevices, findRootDisk } from '#devices/check.ts'
+import type { FindKind } from '#devices/check.ts'
+import type { DeviceConfig, DeviceOwner } from '#devices/device.ts'
+import { instanceRecords } from '#store/instance-record.ts'
+import type { DevicesConfig, InstanceRecord } from '#store/instance-record.ts'
+import type { Records, Stored } from '#store/records.ts'
+import type { Store } from '#store/store.ts'
+import { checkFeatures, instanceKeys } from './features/all.ts'
+import { checkInstanceName, runtimeName } from './instance-name.ts'
+
+/** An instance with what its profiles add. */
+export interface Expanded {
+  readonly record: InstanceRecord
+  readonly config: Config
+  readonly devices: DevicesConfig
+}
+
+/** What instances ask of profiles. */
+export interface ProfileExpander {
+  expand(
+    project: string,
+    profiles: readonly string[],
+    own: { readonly config: Config; readonly devices: DevicesConfig },
+  ): { readonly config: Config; readonly devices: DevicesConfig }
+}
+
+/**
+ * The records of instances, and the one way to write them: the final object is built, expanded, checked as a whole
+ * and only then written, whatever the verb it comes from.
+ */
+export class InstanceCommit {
+  readonly #store: Store
+  readonly #records: Records<InstanceRecord>
+  readonly #profiles: ProfileExpander
+  readonly #findKind: FindKind
+
+  constructor(options: { readonly store: Store; readonly profiles: ProfileExpander; readonly findKind: FindKind }) {
+    this.#store = options.store
+    this.#records = instanceRecords(options.store)
+    this.#profiles = options.profiles
+    this.#findKind = options.findKind
+  }
+
+  /** The record as it is now; throws a not-found Failure where there is none, or one only half made. */
+  get(project: string, name: string): Stored<InstanceRecord> {
+    const stored = this.#records.get(project, name)
+    if (!stored || stored.value.phase !== 'ready') throw notFound('Instance not found')
+    return stored
+  }
+
+  has(project: string, name: string): boolean {
+    return this.#records.get(project, name) !== undefined
+  }
+
+  /** The instances of a project, or of all, ordered by project and name. */
+  list(project?: string): InstanceRecord[] {
+    return this.listAll(project).filter(({ phase }) => phase === 'ready')
+  }
+
+  /** Those that are half made as well. */
+  listAll(project?: string): InstanceRecord[] {
+    const found = project === undefined ? this.#records.list() : this.#records.list(project)
+    return found.map(({ value }) => value)
+  }
+
+  expand(record: InstanceRecord): Expanded {
+    const { config, devices } = this.#profiles.expand(record.project, record.profiles, record)
+    return { record, config, devices }
+  }
+
+  /**
+   * Checks and writes what a user asked for, and returns it as written. `before` is what it takes the place of,
+   * undefined for a new instance; where that has changed meanwhile, a conflict Failure is thrown.
+   */
+  async write(proposed: InstanceRecord, before: Stored<InstanceRecord> | undefined): Promise<Stored<InstanceRecord>> {
+    const record = this.#complete(proposed)
+    this.#check(this.expand(record))
+    return await this.#put(record, before?.revision ?? 0)
+  }
+
+  /** Writes notes of the daemon's own: `volatile.*` keys (an empty value drops one), phase, times. */
+  async note(
+    project: string,
+    name: string,
+    notes: { readonly volatile?: Config } & Partial<Pick<InstanceRecord, 'phase' | 'lastUsedAt' | 'pool'>>,
+  ): Promise<Stored<InstanceRecord>> {
+    const { volatile = {}, ...fields } = notes
+    const before = this.#records.get(project, name)
+    if (!before) throw notFound('Instance not found')
+    const config = withoutEmpty({ ...before.value.config, ...volatile })
+    return await this.#put({ ...before.value, ...fields, config }, before.revision)
+  }
+
+  /** Moves a record to another name, in one write. */
+  async rename(before: Stored<InstanceRecord>, name: string): Promise<void> {
+    checkInstanceName(name)
+    const { project, name: old } = before.value
+    if (this.has(project, name)) throw conflict(`Instance "${name}" already exists`)
+    await this.#store.commit(
+      [this.#records.delete(project, old), this.#records.put({ ...before.value, name }, project, name)],
+      [this.#records.expect(before.revision, project, old), this.#records.expect(0, project, name)],
+    )
+  }
+
+  async remove(project: string, name: string): Promise<void> {
+    await this.#store.commit([this.#records.delete(project, name)])
+  }
+
+  /** The `volatile.DEVICE.*` keys of a device, without that prefix. */
+  static deviceVolatile(record: Pick<InstanceRecord, 'config'>, device: string): Config {
+    const prefix = `volatile.${device}.`
+    const own = Object.entries(record.config).filter(
+      ([key]) => key.startsWith(prefix) && !Object.hasOwn(instanceKeys, key),
+    )
+    return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]))
+  }
+
+  async #put(record: InstanceRecord, revision: number): Promise<Stored<InstanceRecord>> {
+    const { project, name } = record
+    try {
+      const written = await this.#store.commit(
+        [this.#records.put(record, project, name)],
+        [this.#records.expect(revision, project, name)],
+      )
+      return { value: record, revision: written }
+    } catch (cause) {
+      if (revision === 0 && this.has(project, name)) throw conflict(`Instance "${name}" already exists`, { cause })
+      throw cause
+    }
+  }
+
+  /** Empty values dropped, the devices' volatile keys made, those of devices that are gone dropped. */
+  #complete(proposed: InstanceRecord): InstanceRecord {
+    const config = withoutEmpty(proposed.config)
+    const { devices } = this.expand({ ...proposed, config })
+    for (const key of Object.keys(config)) {
+      const device = /^volatile\.(.+?)\./.exec(key)?.[1]
+      const known = device === undefined || Object.hasOwn(instanceKeys, key) || belongsTo(key, devices)
+      if (!known) delete config[key]
+    }
+    for (const [device, of] of Object.entries(devices)) {
+      const kind = this.#findKind(device, of)
+      const volatile = InstanceCommit.deviceVolatile({ config }, device)
+      const made = kind.volatile?.({ config: of, volatile }) ?? {}
+      for (const [key, value] of Object.entries(made)) config[`volatile.${device}.${key}`] = value
+    }
+    return { ...proposed, config: withoutEmpty(config) }
+  }
+
+  #check(expanded: Expanded): void {
+    const { record, config, devices } = expanded
+    checkInstanceName(record.name)
+    checkConfig('instance', instanceKeys, record.config)
+    checkFeatures(config)
+    checkDevices(this.#findKind, devices, ownerOf(expanded), false)
+    const root = findRootDisk(devices)
+    if (!root) throw badRequest('Invalid devices: no root device could be found (a disk with the path "/")')
+    if (record.pool !== '' && root.pool !== record.pool) {
+      throw badRequest(
+        `Invalid device "${root.name}" configuration: "pool": the root disk is in "${record.pool}" and can not be changed`,
+      )
+    }
+  }
+}
+
+function belongsTo(key: string, devices: DevicesConfig): boolean {
+  return Object.keys(devices).some((device) => key.startsWith(`volatile.${device}.`))
+}
+
+/** The instance as its devices see it. */
+export function ownerOf({ record, config, devices }: Expanded): DeviceOwner {
+  return {
+    project: record.project,
+    name: record.name,
+    runtimeName: runtimeName(record.project, record.name),
+    privileged: ['true', '1', 'yes', 'on'].includes((config['security.privileged'] ?? '').toLowerCase()),
+    devices: devices as Readonly<Record<string, DeviceConfig>>,
+  }
+}

@@ -1,0 +1,312 @@
+import { badRequest, explain, forbidden, notImplemented } from '#base/failure.ts'
+import { newUuid } from '#base/id.ts'
+import type { Locks } from '#base/locks.ts'
+import type { Log } from '#base/log.ts'
+import type { Undo } from '#base/undo.ts'
+import type { Work } from '#base/progress.ts'
+import { findRootDisk } from '#devices/check.ts'
+import type { Events, Requestor } from '#events/events.ts'
+import type { Runtime } from '#lxc/runtime.ts'
+import type { ImageTree } from '#storage/driver.ts'
+import type { DevicesConfig, InstanceRecord } from '#store/instance-record.ts'
+import type { Stored } from '#store/records.ts'
+import type { Expanded, InstanceCommit } from './commit.ts'
+import type { DeviceSet } from './device-set.ts'
+import { checkInstanceName, newInstanceName, runtimeName } from './instance-name.ts'
+import { instanceUrl } from './lifecycle.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { LiveUpdate } from './live-update.ts'
+
+/** What instances ask of storage pools, beyond mounting. */
+export interface InstanceVolumes {
+  createInstanceVolume(
+    instance: { readonly project: string; readonly name: string; readonly pool: string },
+    tree: ImageTree | undefined,
+    work: Work & { readonly undo: Undo },
+  ): Promise<void>
+  deleteInstanceVolume(instance: {
+    readonly project: string
+    readonly name: string
+    readonly pool: string
+  }): Promise<void>
+  renameInstanceVolume(
+    instance: { readonly project: string; readonly name: string; readonly pool: string },
+    name: string,
+  ): Promise<void>
+  /** Throws a not-found Failure where there is no such pool. */
+  checkPool(name: string): void
+}
+
+/** An image an instance is made from. */
+export interface SourceImage {
+  readonly fingerprint: string
+  readonly architecture: string
+  readonly properties: Readonly<Record<string, string>>
+  readonly profiles: readonly string[]
+  readonly tree: ImageTree
+}
+
+/** A new instance, as its creator asked for it. */
+export interface NewInstance {
+  readonly project: string
+  /** Empty to have one made up. */
+  readonly name: string
+  readonly type: string
+  readonly architecture: string
+  readonly description: string
+  readonly config: Readonly<Record<string, string>>
+  readonly devices: DevicesConfig
+  /** Undefined for the image's profiles, or "default". */
+  readonly profiles: readonly string[] | undefined
+  readonly ephemeral: boolean
+  readonly stateful: boolean
+  /** Undefined for an empty root. */
+  readonly image: SourceImage | undefined
+}
+
+/** What a user may change of an instance. */
+export type InstanceChange = Pick<
+  InstanceRecord,
+  'architecture' | 'config' | 'devices' | 'ephemeral' | 'profiles' | 'description'
+>
+
+export interface InstancesOptions {
+  readonly commit: InstanceCommit
+  readonly lifecycle: Lifecycle
+  readonly liveUpdate: LiveUpdate
+  readonly devices: DeviceSet
+  readonly volumes: InstanceVolumes
+  readonly runtime: Runtime
+  readonly events: Events
+  readonly locks: Locks
+  readonly log: Log
+  /** The kernel's name of this host's architecture. */
+  readonly architecture: string
+  /** Removes the log files of an instance, or moves them where it has a new name. */
+  readonly moveLogs: (name: string, to: string | undefined) => Promise<void>
+}
+
+/** Making, changing, renaming and deleting instances. */
+export class Instances {
+  readonly #options: InstancesOptions
+
+  constructor(options: InstancesOptions) {
+    this.#options = options
+  }
+
+  get(project: string, name: string): Stored<InstanceRecord> {
+    return this.#options.commit.get(project, name)
+  }
+
+  list(project?: string): InstanceRecord[] {
+    return this.#options.commit.list(project)
+  }
+
+  expand(record: InstanceRecord): Expanded {
+    return this.#options.commit.expand(record)
+  }
+
+  /**
+   * Checks and reserves a new instance, and returns how to make it. What is wrong with the request is thrown here;
+   * the work that follows undoes all of it where it fails.
+   */
+  async create(wanted: NewInstance): Promise<{
+    readonly name: string
+    readonly make: (work: Work & { readonly undo: Undo }, requestor?: Requestor) => Promise<void>
+  }> {
+    const { commit, volumes, events } = this.#options
+    if (wanted.type !== '' && wanted.type !== 'container')
+      throw badRequest(`Invalid "type" "${wanted.type}": expected container`)
+    const { project } = wanted
+    const name = wanted.name || newInstanceName((taken) => commit.has(project, taken))
+    checkInstanceName(name)
+
+    const proposed = this.#newRecord(wanted, name)
+    const pool = findRootDisk(commit.expand(proposed).devices)?.pool
+    if (pool !== undefined) volumes.checkPool(pool)
+    const reserved = await commit.write({ ...proposed, pool: pool ?? '' }, undefined)
+
+    const make = async (work: Work & { readonly undo: Undo }, requestor?: Requestor) => {
+      const instance = { project, name, pool: reserved.value.pool }
+      work.undo.add('forget the instance', () => commit.remove(project, name))
+      using _ = await this.#options.locks.take(runtimeName(project, name))
+      await volumes.createInstanceVolume(instance, wanted.image?.tree, work)
+      work.undo.add('delete the root volume', () => volumes.deleteInstanceVolume(instance))
+      work.signal?.throwIfAborted()
+      await commit.note(project, name, { phase: 'ready' })
+      events.lifecycle({
+        action: 'instance-created',
+        source: instanceUrl(project, name),
+        project,
+        context: { type: 'container', 'storage-pool': instance.pool, location: 'none' },
+        requestor,
+      })
+    }
+    return { name, make }
+  }
+
+  #newRecord(wanted: NewInstance, name: string): InstanceRecord {
+    const { image } = wanted
+    const ofImage = Object.entries(image?.properties ?? {}).map(([key, value]) => [`image.${key}`, value] as const)
+    // What another instance's configuration says of its own state is not true of this one.
+    const stale = /^volatile\.(idmap|last_state|uuid|cloud-init)\b|^volatile\.base_image$|^volatile\.apply_template$/
+    const asked = Object.entries(wanted.config).filter(([key]) => !stale.test(key))
+    return {
+      project: wanted.project,
+      name,
+      type: 'container',
+      architecture: wanted.architecture || image?.architecture || this.#options.architecture,
+      description: wanted.description,
+      config: {
+        ...Object.fromEntries(ofImage),
+        ...Object.fromEntries(asked),
+        ...(image ? { 'volatile.base_image': image.fingerprint } : {}),
+        'volatile.apply_template': 'create',
+        'volatile.cloud-init.instance-id': newUuid(),
+        'volatile.uuid': newUuid(),
+      },
+      devices: wanted.devices,
+      profiles: wanted.profiles ?? image?.profiles ?? ['default'],
+      ephemeral: wanted.ephemeral,
+      stateful: wanted.stateful,
+      pool: '',
+      createdAt: new Date().toISOString(),
+      lastUsedAt: '1970-01-01T00:00:00Z',
+      phase: 'creating',
+    }
+  }
+
+  /**
+   * Changes an instance, also while it runs. What an instance already runs with and what its configuration says are
+   * brought together again where the change can not be made.
+   */
+  async update(
+    before: Stored<InstanceRecord>,
+    change: InstanceChange,
+    work: { readonly undo: Undo },
+    requestor?: Requestor,
+  ): Promise<void> {
+    const { commit, locks, liveUpdate, events } = this.#options
+    const { project, name } = before.value
+    using _ = await locks.take(runtimeName(project, name))
+    const config = { ...keptVolatile(before.value.config, change.config), ...change.config }
+    checkImageAndVolatile(before.value.config, config)
+    // The daemon's own notes may have moved on since the client looked; only what the user sees must not have.
+    const now = commit.get(project, name)
+    const written = await commit.write(
+      { ...now.value, ...change, config: { ...volatileOf(now.value.config), ...withoutDaemonNotes(config) } },
+      now,
+    )
+    work.undo.add('put the configuration back', async () => {
+      await commit.write(now.value, commit.get(project, name))
+    })
+    await liveUpdate.apply(commit.expand(now.value), commit.expand(written.value), work.undo)
+    events.lifecycle({ action: 'instance-updated', source: instanceUrl(project, name), project, requestor })
+  }
+
+  async rename(
+    { project, name }: Pick<InstanceRecord, 'project' | 'name'>,
+    to: string,
+    work: { readonly undo: Undo },
+    requestor?: Requestor,
+  ): Promise<void> {
+    const { commit, locks, runtime, volumes, events, moveLogs } = this.#options
+    checkInstanceName(to)
+    using _ = await locks.take(runtimeName(project, name))
+    using _to = await locks.take(runtimeName(project, to))
+    const stored = commit.get(project, name)
+    if (runtime.status(runtimeName(project, name)) !== 'stopped')
+      throw badRequest('Renaming of running instance not allowed')
+    if (commit.has(project, to)) throw badRequest(`Name "${to}" already in use`)
+    const { pool } = stored.value
+    await volumes.renameInstanceVolume({ project, name, pool }, to)
+    work.undo.add('rename the root volume back', () => volumes.renameInstanceVolume({ project, name: to, pool }, name))
+    await commit.rename(stored, to)
+    work.undo.add('rename the instance back', () => commit.rename(commit.get(project, to), name))
+    await moveLogs(runtimeName(project, name), runtimeName(project, to))
+    events.lifecycle({
+      action: 'instance-renamed',
+      source: instanceUrl(project, to),
+      project,
+      context: { old_name: name },
+      requestor,
+    })
+  }
+
+  async delete(project: string, name: string, requestor?: Requestor): Promise<void> {
+    const { locks, commit, runtime } = this.#options
+    using _ = await locks.take(runtimeName(project, name))
+    const { value } = commit.get(project, name)
+    if (runtime.status(runtimeName(project, name)) !== 'stopped') throw badRequest('Instance is running')
+    const { config } = commit.expand(value)
+    if (['true', '1', 'yes', 'on'].includes((config['security.protection.delete'] ?? '').toLowerCase())) {
+      throw forbidden('Instance is protected')
+    }
+    await this.deleteLocked(project, name, requestor)
+  }
+
+  /** Deletes an instance that does not run and whose lock is held. */
+  async deleteLocked(project: string, name: string, requestor?: Requestor): Promise<void> {
+    const { commit, events } = this.#options
+    const { value } = await commit.note(project, name, { phase: 'deleting' })
+    await this.#discard(value)
+    events.lifecycle({ action: 'instance-deleted', source: instanceUrl(project, name), project, requestor })
+  }
+
+  /** Finishes, at the start of the daemon, what a crash left half made or half deleted. */
+  async sweep(): Promise<void> {
+    for (const record of this.#options.commit.listAll()) {
+      if (record.phase === 'ready') continue
+      try {
+        await this.#options.runtime.kill(runtimeName(record.project, record.name))
+        await this.#options.lifecycle.recover(record)
+        await this.#discard(record)
+      } catch (error) {
+        this.#options.log.error('Cannot remove a half-made instance', { instance: record.name, error: explain(error) })
+      }
+    }
+  }
+
+  async #discard(record: InstanceRecord): Promise<void> {
+    const { commit, devices, volumes, moveLogs } = this.#options
+    const { project, name, pool } = record
+    await devices.remove(commit.expand(record))
+    if (pool !== '') await volumes.deleteInstanceVolume({ project, name, pool })
+    await moveLogs(runtimeName(project, name), undefined)
+    await commit.remove(project, name)
+  }
+
+  /** Sources that are known but not served. */
+  static refuseSource(type: string): never {
+    if (type === 'copy' || type === 'migration')
+      throw notImplemented(`Cannot create an instance from a source of type "${type}": not implemented`)
+    throw badRequest(`Invalid "source.type" "${type}": expected image or none`)
+  }
+}
+
+const daemonNote = /^volatile\.(idmap\.|last_state\.|base_image$|uuid$|apply_template$|cloud-init\.)/
+
+function volatileOf(config: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => key.startsWith('volatile.')))
+}
+
+/** A PUT that leaves volatile keys out does not mean that they should go. */
+function keptVolatile(
+  old: Readonly<Record<string, string>>,
+  asked: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(volatileOf(old)).filter(([key]) => !Object.hasOwn(asked, key)))
+}
+
+function withoutDaemonNotes(config: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !daemonNote.test(key)))
+}
+
+/** What the daemon notes for itself is not the user's to change: a map written there would be believed. */
+function checkImageAndVolatile(old: Readonly<Record<string, string>>, asked: Readonly<Record<string, string>>): void {
+  for (const [key, value] of Object.entries(asked)) {
+    if (daemonNote.test(key) && value !== (old[key] ?? '')) {
+      throw badRequest(`Invalid instance configuration: "${key}" is kept by the daemon and can not be changed`)
+    }
+  }
+}
