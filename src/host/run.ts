@@ -48,7 +48,8 @@ export class CommandError extends Error {
   }
 }
 
-const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** Where programs of the host are looked for. */
+export const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const maxOutput = 64 << 20
 
 /** The real {@link Run}. */

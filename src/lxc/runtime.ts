@@ -14,6 +14,8 @@ export interface StartOptions {
   /** The container's name at the runtime: `c1`, or `project_c1` outside the default project. */
   readonly name: string
   readonly config: readonly LxcItem[]
+  /** The text of the seccomp profile in liblxc's format, or undefined for none. */
+  readonly seccomp?: string | undefined
 }
 
 export interface ExecOptions {
@@ -23,28 +25,30 @@ export interface ExecOptions {
   readonly env: Readonly<Record<string, string>>
   readonly uid: number
   readonly gid: number
-  /** Directory inside the container the command starts in. */
+  /** Directory inside the container the command starts in; `/` is taken where it does not exist. */
   readonly cwd: string
-  /** With a size the command gets a terminal; without, three pipes. */
-  readonly terminal: { readonly width: number; readonly height: number } | undefined
+  /**
+   * `pipes`: three pipes. A terminal of a size. Or descriptors of files for output and errors, with nothing to read;
+   * they stay open here.
+   */
+  readonly streams:
+    'pipes' | { readonly width: number; readonly height: number } | { readonly output: number; readonly errors: number }
 }
 
 /** A command running inside a container. */
 export interface ExecProcess {
-  /** Its process id as the host sees it. */
-  readonly pid: number
-  /** What the command reads; with a terminal, what is typed. */
-  readonly stdin: Writable
+  /** What the command reads; with a terminal, what is typed. None where the output goes to files. */
+  readonly stdin: Writable | undefined
   /** What the command writes; with a terminal, all of it. */
-  readonly stdout: Readable
-  /** Undefined where there is a terminal. */
+  readonly stdout: Readable | undefined
   readonly stderr: Readable | undefined
-  /** Resolves once the command has ended and its output was read: exit code, 128 + signal, 126, 127. */
+  /** Resolves once the command has ended: exit code, 128 + signal, 126, 127. Its output may still have to be read. */
   readonly exit: Promise<number>
+  /** Does nothing where there is no terminal. */
   resize(width: number, height: number): void
   /** Sends a signal to the command itself. */
   signal(number: number): void
-  /** Ends the command and everything it holds. */
+  /** Ends the command by force, and what shares its process group. */
   kill(): void
 }
 
@@ -66,16 +70,24 @@ export interface Runtime {
   status(name: string): RuntimeStatus
   /** The process id of the init, or undefined where it is not running. */
   initPid(name: string): number | undefined
-  /** The map of the running container's user namespace, as it was started with. */
+  /** Runs a command. Throws a Failure where the container does not run. */
   exec(options: ExecOptions): Promise<ExecProcess>
-  /** Sets an item of the cgroup of a running container, such as `memory.max`. */
+  /**
+   * Where the control groups of a running container are, by controller (`memory`, `pids`, …); the version 2 group is
+   * also there as `unified`. Empty where it does not run.
+   */
+  cgroups(name: string): ReadonlyMap<string, string>
+  /** Sets a file of a running container's control groups, such as `memory.max`, found by what is before the dot. */
   setCgroup(name: string, item: string, value: string): Promise<void>
   /**
-   * Calls `listener` each time a container has ended, also for those that ended while the daemon was away (told at
-   * the first call). By then its processes and its monitor are gone.
+   * Calls `listener` each time a container that ran has ended, `kill` included (before that resolves). By then its
+   * processes and its monitor are gone. To be called once, before {@link adopt}.
    */
   onStopped(listener: (name: string, target: StopTarget) => void): void
-  /** Takes up the containers that run already, at the start of the daemon. */
+  /**
+   * Takes up the containers that run already, at the start of the daemon, before anything else. Those that ended while
+   * the daemon was away are told to the listener. What is not in `names`, and what a crash left half started, is killed.
+   */
   adopt(names: readonly string[]): Promise<void>
   /** Lets go of everything; containers run on. */
   close(): Promise<void>
