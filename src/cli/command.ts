@@ -96,6 +96,9 @@ export interface Call<F extends Flags = Flags> {
   readonly at: Surroundings
 }
 
+/** How a command ended. */
+export type Outcome = number | 'usage' | void
+
 export interface Command<F extends Flags = Flags> {
   readonly kind: 'command'
   /** All words: `profile add`. */
@@ -111,8 +114,8 @@ export interface Command<F extends Flags = Flags> {
   readonly flags: F
   /** Least and greatest count of arguments. */
   readonly args: readonly [least: number, most: number]
-  /** What it returns is the exit code, 0 for nothing. */
-  readonly run: (call: Call<F>) => Promise<number | void> | number | void
+  /** What it returns is the exit code, 0 for nothing; `usage` shows how it is used instead. */
+  readonly run: (call: Call<F>) => Promise<Outcome> | Outcome
 }
 
 /** Commands under a common word. */
@@ -126,9 +129,7 @@ export interface Group {
 
 // A map of commands with different flags has to forget them; the parser that
 // fills a call's flags and the command that reads them go by the same object.
-export type AnyCommand = Omit<Command, 'run'> & {
-  readonly run: (call: never) => Promise<number | void> | number | void
-}
+export type AnyCommand = Omit<Command, 'run'> & { readonly run: (call: never) => Promise<Outcome> | Outcome }
 
 /** A place in the tree of commands: how to load what stands there, and what is below. */
 export interface Entry {

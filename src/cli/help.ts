@@ -14,7 +14,12 @@ export interface HelpOptions {
 }
 
 /** What `--help` prints for a command. */
-export function commandHelp(command: AnyCommand, { program }: HelpOptions): string {
+export function commandHelp(command: AnyCommand, options: HelpOptions): string {
+  return `${sections([description(command)])}\n${commandUsage(command, options)}`
+}
+
+/** The same without the description. */
+export function commandUsage(command: AnyCommand, { program }: HelpOptions): string {
   const flagged = command.usage.includes('[flags]') ? command.usage : `${command.usage} [flags]`
   const own = command.name.split(' ').at(-1)!
   const examples = (command.examples ?? []).map(
@@ -22,7 +27,6 @@ export function commandHelp(command: AnyCommand, { program }: HelpOptions): stri
   )
 
   return sections([
-    description(command),
     ['Usage', [indent([program, command.name, flagged.trim()].join(' '))]],
     ['Aliases', command.aliases === undefined ? [] : [indent([own, ...command.aliases].join(', '))]],
     ['Examples', examples.length === 0 ? [] : [examples.join('\n\n')]],

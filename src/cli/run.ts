@@ -66,7 +66,11 @@ async function dispatch(program: Program, words: readonly string[], at: Surround
     ...(globals.debug ? { trace: (line: string) => at.warn(`${line}\n`) } : {}),
   })
   const call: Call = { args: parsed.args, flags: parsed.values, given: parsed.given, globals, remotes, at }
-  return (await run(loaded, call)) ?? 0
+  const outcome = (await run(loaded, call)) ?? 0
+  if (outcome !== 'usage') return outcome
+  const { commandUsage } = await import('./help.ts')
+  at.warn(commandUsage(loaded, { program: program.name }))
+  return 0
 }
 
 /** The parser has filled the call's flags by the command's own declaration, so they fit what it expects. */
@@ -102,7 +106,8 @@ function find(program: Program, words: readonly string[]): Found {
     const at = firstArgument(rest, globalFlags)
     if (at < 0) break
     const name = nameIn(entry.commands, rest[at]!)
-    if (name === undefined && path.length === 0 && rest[at] === 'help') break
+    // Help isn't run: it is about the words that follow.
+    if (name === 'help' && path.length === 0) break
     if (name === undefined) {
       throw badRequest(`unknown command "${rest[at]}" for "${[program.name, ...path].join(' ')}"`)
     }

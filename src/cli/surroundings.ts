@@ -25,6 +25,10 @@ export interface Surroundings {
   /** Standard output as a stream, for what comes faster than a terminal takes it. */
   readonly output: () => NodeJS.WriteStream
   readonly errors: () => NodeJS.WriteStream
+  /** The size of the terminal standard output is on, where it is on one. */
+  readonly terminalSize: () => Size | undefined
+  /** Calls `listener` whenever that size changes, until disposed. */
+  readonly onResize: (listener: (size: Size) => void) => Disposable
   /** Calls `listener` at each of these signals, in place of what they do otherwise, until disposed. */
   readonly onSignals: (names: readonly NodeJS.Signals[], listener: (name: NodeJS.Signals) => void) => Disposable
   /** Runs a program on this terminal and gives its exit code. */
@@ -53,6 +57,15 @@ export function surroundingsOf(process: NodeJS.Process, env: Surroundings['env']
     input: () => process.stdin,
     output: () => process.stdout,
     errors: () => process.stderr,
+    terminalSize: () => sizeOf(process.stdout),
+    onResize(listener) {
+      const tell = (): void => {
+        const size = sizeOf(process.stdout)
+        if (size !== undefined) listener(size)
+      }
+      process.stdout.on('resize', tell)
+      return { [Symbol.dispose]: () => void process.stdout.off('resize', tell) }
+    },
     onSignals(names, listener) {
       for (const name of names) process.on(name, listener)
       return {
@@ -70,6 +83,10 @@ export function surroundingsOf(process: NodeJS.Process, env: Surroundings['env']
       })
     },
   }
+}
+
+function sizeOf(output: NodeJS.WriteStream): Size | undefined {
+  return output.isTTY ? { columns: output.columns, rows: output.rows } : undefined
 }
 
 /** Writes all of it, though the other side may be a pipe that is full for now. */

@@ -61,7 +61,7 @@ export async function waitOperation(
   const cancel = (): void => void cancelOperation(connection, id).catch(() => {})
   signal?.addEventListener('abort', cancel)
   try {
-    const ended = await connection.get<Operation>(path`/1.0/operations/${id}/wait`)
+    const ended = await awaitEnd(connection, id)
     if (ended.status_code >= FAILED) {
       throw new Failure(ended.status_code === CANCELLED ? 'conflict' : 'internal', ended.err || ended.status)
     }
@@ -69,6 +69,11 @@ export async function waitOperation(
   } finally {
     signal?.removeEventListener('abort', cancel)
   }
+}
+
+/** Waits until an operation has ended, well or not. */
+export async function awaitEnd(connection: Connection, id: string): Promise<Operation> {
+  return await connection.get<Operation>(path`/1.0/operations/${id}/wait`)
 }
 
 /** All operations of the connection's project, by status name in lower case. */

@@ -31,7 +31,7 @@ export const query = command({
 
     if (flags.raw) {
       await using reply = await connection.open(method, name, body, headers === undefined ? {} : { headers })
-      at.print(await readText(reply.body))
+      at.print(`${indented(await readText(reply.body))}\n`)
       return
     }
 
@@ -39,7 +39,7 @@ export const query = command({
     const waits = flags.wait && reply.operation !== undefined
     const metadata = waits ? await waitOperation(connection, reply.metadata as Operation) : reply.metadata
     if (metadata === undefined || metadata === null || isEmptyObject(metadata)) return
-    at.print(`${JSON.stringify(sortKeys(metadata), undefined, '\t')}\n`)
+    at.print(`${JSON.stringify(sortKeys(metadata), undefined, '\t')}\n\n`)
   },
 })
 
@@ -49,6 +49,14 @@ function isJson(text: string | undefined): boolean {
     return typeof JSON.parse(text) === 'object'
   } catch {
     return false
+  }
+}
+
+function indented(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), undefined, '\t') + (text.endsWith('\n') ? '\n' : '')
+  } catch {
+    return text
   }
 }
 
