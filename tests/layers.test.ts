@@ -41,8 +41,8 @@ const guarded: readonly { readonly what: string; readonly use: RegExp; readonly 
   {
     what: 'node:child_process',
     use: /['"](?:node:)?child_process['"]/,
-    // Besides run.ts, launchers of helpers that live longer than a call.
-    allowed: /^host\/(run|[a-z-]+-process)\.ts$/,
+    // Besides run.ts, launchers of what lives longer than a call; the client starts the user's editor.
+    allowed: /^host\/(run|launch|daemons)\.ts$|^host\/[\w-]+-process\.ts$|^cli\/surroundings\.ts$/,
   },
   { what: 'koffi', use: /['"]koffi['"]/, allowed: /^(host\/(native|syscalls(-[a-z-]+)?)\.ts|lxc\/)/ },
   { what: 'node:sqlite', use: /['"]node:sqlite['"]/, allowed: /^store\/sqlite\.ts$/ },

@@ -5,11 +5,12 @@ import type { FastifyInstance } from 'fastify'
 import { routes } from '#api/all.ts'
 import { listenUnix, makeServer } from '#api/listener.ts'
 import { makeRouter } from '#api/router.ts'
-import type { Identity, RouterOptions } from '#api/router.ts'
+import type { RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
 import type { Log } from '#base/log.ts'
-import { findKind } from '#devices/all.ts'
+import { deviceKinds, findKind } from '#devices/all.ts'
 import { checkDevices } from '#devices/check.ts'
+import type { DeviceKind } from '#devices/device.ts'
 import { Events } from '#events/events.ts'
 import { instanceKeys } from '#instances/features/all.ts'
 import { Operations } from '#operations/operations.ts'
@@ -18,6 +19,7 @@ import { Profiles } from '#profiles/profiles.ts'
 import { Projects } from '#projects/projects.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
+import { identifyLocal } from './identify.ts'
 import { makeDirectories } from './directories.ts'
 
 export interface DaemonOptions {
@@ -38,9 +40,6 @@ export interface Daemon extends AsyncDisposable {
   readonly services: Services
 }
 
-/** Everyone who can open the Unix socket is root or in its group, and may do anything. */
-const local: Identity = { trusted: true, requestor: { username: 'root', protocol: 'unix', address: '@' } }
-
 /** Puts all parts together. Reading it gives the order of starting; stopping goes the other way. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { directory, log } = options
@@ -51,7 +50,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const events = new Events({ log })
   const operations = new Operations({ events, log })
   const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
-  const profiles = new Profiles({ store, events, log, projects, instanceKeys, checkDevices: checkProfileDevices })
+  const kinds = deviceKinds()
+  const profiles = new Profiles({
+    store,
+    events,
+    log,
+    projects,
+    instanceKeys,
+    checkDevices: (profile) => checkProfileDevices(kinds, profile),
+  })
   await projects.start()
 
   let ready = false
@@ -62,7 +69,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     services,
     log,
     ready: () => ready,
-    identify: () => local,
+    identify: identifyLocal(),
     checkProject: (name) => projects.check(name),
   }
   const app = makeRouter(routerOptions)
@@ -83,9 +90,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 }
 
 /** A profile's devices are checked as those of an instance that isn't there yet. */
-function checkProfileDevices({ project, name, devices }: ProfileRecord): void {
+function checkProfileDevices(kinds: readonly DeviceKind[], { project, name, devices }: ProfileRecord): void {
   const owner = { project, name, runtimeName: '', privileged: false, devices }
-  checkDevices(findKind, devices, owner, true)
+  checkDevices((config) => findKind(kinds, config), devices, { owner, inProfile: true })
 }
 
 async function closeServer(server: Server): Promise<void> {

@@ -2,20 +2,25 @@ import { badRequest } from '#base/failure.ts'
 import type { DeviceConfig, DeviceKind } from './device.ts'
 import { none } from './none.ts'
 
-/** Every kind of device. */
-export const deviceKinds: readonly DeviceKind[] = [none]
+/** Every kind of device. What a kind needs of the daemon's parts is handed to its factory here. */
+export function deviceKinds(): readonly DeviceKind[] {
+  return [none]
+}
 
-/** What tells the kinds of one type apart. */
+/** The key that tells the kinds of one type apart. */
 const selectors: Readonly<Record<string, string>> = { nic: 'nictype', gpu: 'gputype', infiniband: 'nictype' }
 
-/** The kind of a device by its `type` and, for a NIC, its `nictype`; one with a `network` is bridged. */
-export function findKind(device: string, config: DeviceConfig): DeviceKind {
+/**
+ * The kind of a device by its `type` and, for a NIC, its `nictype`; one with a `network` is bridged. Throws a
+ * bad-request Failure where there is none.
+ */
+export function findKind(kinds: readonly DeviceKind[], config: DeviceConfig): DeviceKind {
   const type = config['type'] ?? ''
-  if (type === '') throw badRequest(`Invalid device "${device}" configuration: Missing device type in config`)
+  if (type === '') throw badRequest('Missing device type in config')
   const selector = selectors[type]
   const subtype = selector && (config[selector] || (config['network'] ? 'bridged' : 'physical'))
   const kind = subtype ? `${type}/${subtype}` : type
-  const found = deviceKinds.find((one) => one.kind === kind)
-  if (!found) throw badRequest(`Invalid device "${device}" configuration: Unsupported device type "${kind}"`)
+  const found = kinds.find((one) => one.kind === kind)
+  if (!found) throw badRequest(`Unsupported device type "${kind}"`)
   return found
 }

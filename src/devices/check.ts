@@ -1,35 +1,35 @@
 import { badRequest } from '#base/failure.ts'
 import { checkConfig } from '#config/config.ts'
 import { string } from '#config/key.ts'
-import type { DeviceConfig, DeviceKind, DeviceOwner } from './device.ts'
+import type { CheckContext, DeviceConfig, DeviceKind } from './device.ts'
 
 /** Finds the kind of a device by its configuration; throws a bad-request Failure where there is none. */
-export type FindKind = (device: string, config: DeviceConfig) => DeviceKind
+export type FindKind = (config: DeviceConfig) => DeviceKind
 
+/** The keys that chose the kind, which kinds need not declare. */
 const type = string({ doc: 'The type of the device.', risk: 'safe' })
-
-/** Throws a bad-request Failure for what can not name a device. */
-function checkDeviceName(name: string): void {
-  if (!/^[^\s/\p{Cc}]{1,64}$/u.test(name) || name === '.' || name === '..') {
-    throw badRequest(`Invalid device name "${name}": expected 1 to 64 characters without spaces and slashes`)
-  }
-}
+const nictype = string({ doc: 'The kind of NIC.', risk: 'safe' })
 
 /**
- * Checks the devices of an instance, profiles expanded, or those of a profile alone. Throws a bad-request Failure
- * that names the device and the key.
+ * Checks devices as a whole configuration has them: names, types, keys and values. Throws a bad-request Failure that
+ * names the device.
  */
 export function checkDevices(
   findKind: FindKind,
   devices: Readonly<Record<string, DeviceConfig>>,
-  owner: DeviceOwner,
-  inProfile: boolean,
+  context: Omit<CheckContext, 'device'>,
 ): void {
   for (const [device, config] of Object.entries(devices)) {
-    checkDeviceName(device)
-    const kind = findKind(device, config)
-    checkConfig(`device "${device}"`, { ...kind.keys, type }, config)
-    kind.check(config, { owner, device, inProfile })
+    try {
+      if (!/^[^/\s\p{Cc}]{1,64}$/u.test(device) || device === '.' || device === '..') {
+        throw badRequest('Expected a name of 1 to 64 characters without slashes and spaces')
+      }
+      const kind = findKind(config)
+      checkConfig('device', { type, ...(kind.kind.startsWith('nic/') ? { nictype } : {}), ...kind.keys }, config)
+      kind.check(config, { ...context, device })
+    } catch (cause) {
+      throw badRequest(`Device validation failed for "${device}"`, { cause })
+    }
   }
 }
 

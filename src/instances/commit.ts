@@ -142,7 +142,7 @@ export class InstanceCommit {
       if (!known) delete config[key]
     }
     for (const [device, of] of Object.entries(devices)) {
-      const kind = this.#findKind(device, of)
+      const kind = this.#findKind(of)
       const volatile = InstanceCommit.deviceVolatile({ config }, device)
       const made = kind.volatile?.({ config: of, volatile }) ?? {}
       for (const [key, value] of Object.entries(made)) config[`volatile.${device}.${key}`] = value
@@ -155,7 +155,7 @@ export class InstanceCommit {
     checkInstanceName(record.name)
     checkConfig('instance', instanceKeys, record.config)
     checkFeatures(config)
-    checkDevices(this.#findKind, devices, ownerOf(expanded), false)
+    checkDevices(this.#findKind, devices, { owner: ownerOf(expanded), inProfile: false })
     const root = findRootDisk(devices)
     if (!root) throw badRequest('Invalid devices: no root device could be found (a disk with the path "/")')
     if (record.pool !== '' && root.pool !== record.pool) {

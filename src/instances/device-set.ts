@@ -41,7 +41,7 @@ export class DeviceSet {
     let nics = 0
     for (const device of ordered(expanded)) {
       const context = this.#context(expanded, device, live)
-      const kind = this.#findKind(device, context.config)
+      const kind = this.#findKind(context.config)
       const started = await kind.start(context, undo)
       const number = started.lxc.some(([key]) => key.startsWith('lxc.net.*')) ? nics++ : 0
       lxc.push(...started.lxc.map(([key, value]): LxcItem => [key.replace('lxc.net.*', `lxc.net.${number}`), value]))
@@ -55,7 +55,7 @@ export class DeviceSet {
     for (const device of ordered(expanded).reverse()) {
       await this.#quietly('stop', device, async () => {
         const context = this.#context(expanded, device, live)
-        await this.#findKind(device, context.config).stop(context)
+        await this.#findKind(context.config).stop(context)
       })
     }
   }
@@ -65,7 +65,7 @@ export class DeviceSet {
     for (const device of ordered(expanded).reverse()) {
       await this.#quietly('remove', device, async () => {
         const context = this.#context(expanded, device, { idmap: [] })
-        await this.#findKind(device, context.config).remove?.(context)
+        await this.#findKind(context.config).remove?.(context)
       })
     }
   }
@@ -80,7 +80,7 @@ export class DeviceSet {
       const kept = this.#kept(before, after, device)
       if (kept === 'same') continue
       const context = this.#context(after, device, live)
-      const kind = this.#findKind(device, context.config)
+      const kind = this.#findKind(context.config)
       const old = before.devices[device]
       if (kept === 'live' && old) {
         await kind.update?.(context, old, undo)
@@ -96,7 +96,7 @@ export class DeviceSet {
 
   async #unplug(before: Expanded, device: string, live: Live, undo: Undo): Promise<void> {
     const context = this.#context(before, device, live)
-    const kind = this.#findKind(device, context.config)
+    const kind = this.#findKind(context.config)
     if (!kind.hotplug) throw badRequest(`Cannot remove device "${device}" while the instance is running`)
     await kind.stop(context)
     undo.add(`plug device "${device}" in again`, () => kind.start(context, undo))
@@ -112,7 +112,7 @@ export class DeviceSet {
       (key) => (old[key] ?? '') !== (now[key] ?? ''),
     )
     if (changed.length === 0) return 'same'
-    const kind = this.#findKind(device, now)
+    const kind = this.#findKind(now)
     const live = kind.update && changed.every((key) => findKey(kind.keys, key)?.live === true)
     return live ? 'live' : 'replaced'
   }
