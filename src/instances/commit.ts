@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { badRequest, conflict, notFound } from '#base/failure.ts'
 import { checkConfig, withoutEmpty } from '#config/config.ts'
 import type { Config } from '#config/config.ts'
@@ -77,7 +78,7 @@ export class InstanceCommit {
    */
   async write(proposed: InstanceRecord, before: Stored<InstanceRecord> | undefined): Promise<Stored<InstanceRecord>> {
     const record = this.#complete(proposed)
-    this.#check(this.expand(record))
+    this.check(this.expand(record))
     return await this.#put(record, before?.revision ?? 0)
   }
 
@@ -92,6 +93,14 @@ export class InstanceCommit {
     if (!before) throw notFound('Instance not found')
     const config = withoutEmpty({ ...before.value.config, ...volatile })
     return await this.#put({ ...before.value, ...fields, config }, before.revision)
+  }
+
+  /** Makes the volatile keys of devices that a profile has brought since the instance was last written. */
+  async complete(project: string, name: string): Promise<Stored<InstanceRecord>> {
+    const before = this.get(project, name)
+    const record = this.#complete(before.value)
+    if (isDeepStrictEqual(record, before.value)) return before
+    return await this.#put(record, before.revision)
   }
 
   /** Moves a record to another name, in one write. */
@@ -150,7 +159,8 @@ export class InstanceCommit {
     return { ...proposed, config: withoutEmpty(config) }
   }
 
-  #check(expanded: Expanded): void {
+  /** Throws a bad-request Failure for an instance that can not be what its expanded configuration says. */
+  check(expanded: Expanded): void {
     const { record, config, devices } = expanded
     checkInstanceName(record.name)
     checkConfig('instance', instanceKeys, record.config)

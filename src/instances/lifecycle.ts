@@ -89,7 +89,7 @@ export class Lifecycle {
     if (runtime.status(runtimeAs) !== 'stopped') throw badRequest('The instance is already running')
 
     await using undo = new Undo((what, error) => log.error('Cannot undo', { what, error: explain(error) }))
-    const expanded = commit.expand(stored.value)
+    const expanded = commit.expand((await commit.complete(project, name)).value)
     const { map, volatile } = await plan.idmap(expanded)
     const mounted = await mounts.mountInstance({ project, name, pool }, map)
     undo.add('unmount the root volume', () => mounts.unmountInstance({ project, name, pool }))
