@@ -15,8 +15,7 @@ import { projectState } from './projects/project-state.ts'
 import { projects } from './projects/projects.ts'
 import type { Route } from './route.ts'
 
-/** Every path of the API. */
-export const routes: readonly Route[] = [
+const listed: readonly Route[] = [
   events,
   instance,
   instanceState,
@@ -33,3 +32,12 @@ export const routes: readonly Route[] = [
   ready,
   shutdown,
 ]
+
+/** The paths that clients from before instances were called so know: `/1.0/containers…` is `/1.0/instances…`. */
+function underOldName(route: Route): Route[] {
+  if (!route.path.startsWith('/1.0/instances')) return []
+  return [{ ...route, path: route.path.replace('/1.0/instances', '/1.0/containers') }]
+}
+
+/** Every path of the API. */
+export const routes: readonly Route[] = [...listed, ...listed.flatMap(underOldName)]

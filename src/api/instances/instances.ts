@@ -15,19 +15,22 @@ import type { Services } from '../services.ts'
 import { changeState, readAction } from './change-state.ts'
 import { fullInstance } from './full-instance.ts'
 
-type Listing = Pick<Request, 'project' | 'allProjects' | 'recursion' | 'query'>
+type Listing = Pick<Request, 'project' | 'allProjects' | 'recursion' | 'query' | 'stream'>
 
 /** The list in any of its forms, from one filtered set of records. */
-export async function listInstances(services: Services, request: Listing, only?: string) {
+async function listInstances(services: Services, request: Listing) {
   const { instances, runtime } = services
-  const all = request.allProjects ? instances.list() : instances.list(request.project)
-  const records = all.filter(({ type }) => only === undefined || type === only)
+  const records = request.allProjects ? instances.list() : instances.list(request.project)
   const matches = parseFilter(request.query['filter'])
   const view = (record: InstanceRecord) =>
     viewInstance(instances.expand(record), runtime.status(runtimeName(record.project, record.name)))
   const shown = request.query['filter'] ? records.filter((record) => matches(view(record))) : records
 
-  if (request.recursion === 0) return sync(shown.map(({ project, name }) => instanceUrl(project, name)))
+  if (request.recursion === 0) {
+    const old = request.stream.url?.startsWith('/1.0/containers') === true
+    const urls = shown.map(({ project, name }) => instanceUrl(project, name))
+    return sync(old ? urls.map((url) => url.replace('/instances/', '/containers/')) : urls)
+  }
   if (request.recursion === 1) return sync(shown.map(view))
   return sync(await Promise.all(shown.map((record) => fullInstance(services, record))))
 }
