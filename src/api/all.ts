@@ -1,4 +1,10 @@
 import { events } from './events/events.ts'
+import { image } from './images/image.ts'
+import { imageAlias } from './images/image-alias.ts'
+import { imageAliases } from './images/image-aliases.ts'
+import { imageExport } from './images/image-export.ts'
+import { imageSecret } from './images/image-secret.ts'
+import { images } from './images/images.ts'
 import { instance } from './instances/instance.ts'
 import { instanceState } from './instances/instance-state.ts'
 import { instances } from './instances/instances.ts'
@@ -13,12 +19,16 @@ import { profiles } from './profiles/profiles.ts'
 import { project } from './projects/project.ts'
 import { projectState } from './projects/project-state.ts'
 import { projects } from './projects/projects.ts'
-import { root } from './server/root.ts'
-import { server } from './server/server.ts'
 import type { Route } from './route.ts'
 
 const listed: readonly Route[] = [
   events,
+  image,
+  imageAlias,
+  imageAliases,
+  imageExport,
+  imageSecret,
+  images,
   instance,
   instanceState,
   instances,
@@ -31,8 +41,6 @@ const listed: readonly Route[] = [
   project,
   projectState,
   projects,
-  root,
-  server,
   ready,
   shutdown,
 ]

@@ -1,3 +1,4 @@
+import type { ImageQuery, Images } from '#images/images.ts'
 import type { Instances, SourceImage } from '#instances/instances.ts'
 import type { Lifecycle } from '#instances/lifecycle.ts'
 import type { Events } from '#events/events.ts'
@@ -7,12 +8,10 @@ import type { InstanceRecord } from '#store/instance-record.ts'
 import type { Profiles } from '#profiles/profiles.ts'
 import type { Projects } from '#projects/projects.ts'
 
-import type { Environment } from '#server/environment.ts'
-import type { ServerConfig } from '#server/server-config.ts'
-
 /** All parts of the daemon that handlers call. Made in `daemon/daemon.ts`. */
 export interface Services {
   readonly events: Events
+  readonly images: Images
   readonly instances: Instances
   readonly lifecycle: Lifecycle
   readonly operations: Operations
@@ -20,12 +19,8 @@ export interface Services {
   /** The state of an instance, as `GET …/state` shows it. */
   readState(record: InstanceRecord): Promise<object>
   /** The image that a source names, in the project or in that whose images it uses. */
-  findImage(project: string, source: { readonly alias: string; readonly fingerprint: string }): Promise<SourceImage>
+  findImage(project: string, source: ImageQuery): Promise<SourceImage>
   readonly projects: Projects
-  readonly serverConfig: ServerConfig
-  readonly environment: Environment
-  /** The API extensions to announce. */
-  readonly extensions: readonly string[]
   readonly profiles: Profiles
   /**
    * Stops the instances and then the daemon. Resolves when the instances are down; operations get `timeout`

@@ -3,24 +3,23 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { routes } from '#api/all.ts'
-import { announcedExtensions } from '#api/extensions.ts'
 import { listenUnix, makeServer } from '#api/listener.ts'
 import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
 import type { Log } from '#base/log.ts'
-import { serverKeys } from '#config/server-keys.ts'
 import { deviceKinds, findKind } from '#devices/all.ts'
 import { checkDevices } from '#devices/check.ts'
 import type { DeviceKind } from '#devices/device.ts'
 import { Events } from '#events/events.ts'
+import { run } from '#host/run.ts'
+import { Images } from '#images/images.ts'
+import type { ImageQuery } from '#images/images.ts'
 import { instanceKeys } from '#instances/features/all.ts'
 import { Operations } from '#operations/operations.ts'
 import { defaultProfileOf } from '#profiles/default-profile.ts'
 import { Profiles } from '#profiles/profiles.ts'
-import { projectKeys } from '#projects/project-keys.ts'
 import { Projects } from '#projects/projects.ts'
-import { ServerConfig } from '#server/server-config.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
 import { identifyLocal } from './identify.ts'
@@ -54,7 +53,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const events = new Events({ log })
   const operations = new Operations({ events, log })
   const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
-  const serverConfig = new ServerConfig({ store, events })
   const kinds = deviceKinds()
   const profiles = new Profiles({
     store,
@@ -65,17 +63,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     checkDevices: (profile) => checkProfileDevices(kinds, profile),
   })
   await projects.start()
-
-  const extensions = announcedExtensions(routes, {
-    instance: instanceKeys,
-    project: projectKeys,
-    server: serverKeys,
-    ...Object.fromEntries(kinds.map(({ kind, keys }) => [`device ${kind}`, keys])),
-  })
+  const images = new Images({ directory: join(directory, 'images'), store, events, log, run, projects, profiles })
+  await images.start()
 
   let ready = false
   // The parts that are missing here are wired as they land.
-  const services = { events, operations, projects, profiles, serverConfig, extensions } as unknown as Services
+  const services = {
+    events,
+    findImage: async (project: string, source: ImageQuery) => images.use(project, source),
+    images,
+    operations,
+    projects,
+    profiles,
+  } as unknown as Services
   const routerOptions: RouterOptions = {
     routes,
     services,

@@ -20,6 +20,11 @@ export interface RunOptions {
   readonly timeout?: number
   /** File descriptors of this process the program gets as 3, 4, … */
   readonly descriptors?: readonly number[]
+  /**
+   * Takes standard output as it comes, however much; `stdout` stays empty. Where it throws, the program is killed and
+   * what was thrown is the failure.
+   */
+  readonly onStdout?: (chunk: Buffer) => void
 }
 
 /** Runs a program of the host. Arguments are an array; there is never a shell. */
@@ -72,13 +77,25 @@ export const run: Run = (program, args, options = {}) => {
     if (size > maxOutput) child.kill('SIGKILL')
     else into.push(chunk)
   }
-  child.stdout?.on('data', gather(stdout))
+  const refused: unknown[] = []
+  const hand = (chunk: Buffer) => {
+    if (refused.length > 0) return
+    try {
+      options.onStdout?.(chunk)
+    } catch (error) {
+      refused.push(error)
+      child.kill('SIGKILL')
+    }
+  }
+  child.stdout?.on('data', options.onStdout ? hand : gather(stdout))
   child.stderr?.on('data', gather(stderr))
   // A program may exit without reading its input; how it exits tells whether that matters.
   child.stdin?.on('error', () => {})
   child.stdin?.end(options.input)
 
   child.on('error', (error) => {
+    // The program was killed and is dying: whoever waits cleans up after it, which must not race with its last writes.
+    if (options.signal?.aborted && child.pid !== undefined) return
     reject(new CommandError('could not be run', { program, args, stderr: '' }, error))
   })
   child.on('close', (code, signal) => {
@@ -87,7 +104,9 @@ export const run: Run = (program, args, options = {}) => {
       stdout: Buffer.concat(stdout).toString(),
       stderr: Buffer.concat(stderr).toString(),
     }
-    if (code === null) reject(new CommandError(`was killed by ${signal}`, { program, args, stderr: output.stderr }))
+    if (refused.length > 0) reject(refused[0])
+    else if (code === null)
+      reject(new CommandError(`was killed by ${signal}`, { program, args, stderr: output.stderr }))
     else if (!(options.accept ?? [0]).includes(code)) {
       reject(new CommandError(`exited with code ${code}`, { program, args, code, stderr: output.stderr }))
     } else resolve(output)

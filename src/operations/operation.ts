@@ -41,6 +41,8 @@ export interface OperationOptions {
   readonly privateMetadata?: Metadata
   readonly requestor?: Requestor | undefined
   readonly mayCancel?: boolean
+  /** Makes the operation one of class `token`: it stands for a secret, and ends with it. */
+  readonly token?: boolean
   work(work: OperationWork): Promise<void>
   /**
    * Makes the operation one of class `websocket`: checks a client's secret, throwing a forbidden Failure for a wrong
@@ -55,7 +57,7 @@ export type OperationListener = (operation: Operation) => void
 /** Long work a client can wait for, watch and cancel. */
 export class Operation {
   readonly id: string
-  readonly class: 'task' | 'websocket'
+  readonly class: 'task' | 'websocket' | 'token'
   readonly project: string
   readonly description: string
   readonly requestor: Requestor | undefined
@@ -72,7 +74,7 @@ export class Operation {
 
   constructor(id: string, options: OperationOptions, listener: OperationListener) {
     this.id = id
-    this.class = options.accept ? 'websocket' : 'task'
+    this.class = options.accept ? 'websocket' : options.token ? 'token' : 'task'
     this.project = options.project
     this.description = options.description
     this.requestor = options.requestor

@@ -1,0 +1,123 @@
+import { notFound } from '#base/failure.ts'
+import { zeroTime } from '#schema/decode.ts'
+import { ImagePatch, ImagePut } from '#schema/image.ts'
+import type { Image } from '#schema/image.ts'
+import type { ImageRecord } from '#store/image-record.ts'
+import { done, operation, sync } from '../reply.ts'
+import { route } from '../route.ts'
+import type { Request } from '../route.ts'
+import type { Services } from '../services.ts'
+
+/** An image as the API shows it. */
+export function imageJson(services: Services, image: ImageRecord): Image {
+  const aliases = services.images.aliases.list(image.project).filter(({ target }) => target === image.fingerprint)
+  return {
+    auto_update: image.autoUpdate,
+    properties: sortKeys(image.properties),
+    public: image.public,
+    expires_at: image.expiresAt,
+    profiles: [...image.profiles],
+    aliases: aliases.map(({ name, description }) => ({ name, description })),
+    architecture: image.architecture,
+    cached: image.cached,
+    filename: image.filename,
+    fingerprint: image.fingerprint,
+    size: image.size,
+    type: image.type,
+    created_at: image.createdAt,
+    last_used_at: image.lastUsedAt,
+    uploaded_at: image.uploadedAt,
+  }
+}
+
+/**
+ * The image a request names. A client that is not trusted finds public ones only, and the one it has a secret for;
+ * to it, what it may not see is not there.
+ */
+export function findImage(
+  services: Services,
+  { project, params, trusted, query }: Pick<Request<'{fingerprint}'>, 'project' | 'params' | 'trusted' | 'query'>,
+): ImageRecord {
+  const { images } = services
+  if (trusted) return images.get(project, params.fingerprint)
+  try {
+    return images.get(project, params.fingerprint, (image) => image.public)
+  } catch {
+    const image = images.list(project).find(({ fingerprint }) => fingerprint === params.fingerprint)
+    if (image && images.secrets.allows(query['secret'], image)) return image
+    throw notFound(`Image "${params.fingerprint}" not found`)
+  }
+}
+
+function sortKeys(map: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** What a client may change is what its If-Match is about. */
+function etag(image: ImageRecord): unknown {
+  return [image.public, image.autoUpdate, image.properties, image.profiles, image.expiresAt]
+}
+
+/** A time that was never set stands for "as it is". */
+function readExpiry(time: string | undefined): string | undefined {
+  return time === zeroTime ? undefined : time
+}
+
+export const image = route('/1.0/images/{fingerprint}', {
+  get: {
+    doc: 'Get an image.',
+    access: 'untrusted',
+    handle(services, request) {
+      const found = findImage(services, request)
+      return sync(imageJson(services, found), etag(found))
+    },
+  },
+  put: {
+    doc: 'Replace what can be changed of an image.',
+    access: 'manage-images',
+    body: ImagePut,
+    async handle(services, request) {
+      const { body, checkEtag, requestor } = request
+      const now = findImage(services, request)
+      checkEtag(etag(now))
+      const { public: isPublic, properties, profiles } = body
+      const input = { public: isPublic, autoUpdate: body.auto_update, properties, profiles }
+      await services.images.update(now, { ...input, expiresAt: readExpiry(body.expires_at) }, requestor)
+      return done()
+    },
+  },
+  patch: {
+    doc: 'Change parts of an image.',
+    access: 'manage-images',
+    body: ImagePatch,
+    async handle(services, request) {
+      const { body, checkEtag, requestor } = request
+      const now = findImage(services, request)
+      checkEtag(etag(now))
+      const input = {
+        public: body.public ?? now.public,
+        autoUpdate: body.auto_update ?? now.autoUpdate,
+        properties: { ...now.properties, ...body.properties },
+        profiles: body.profiles ?? now.profiles,
+        expiresAt: readExpiry(body.expires_at),
+      }
+      await services.images.update(now, input, requestor)
+      return done()
+    },
+  },
+  delete: {
+    doc: 'Delete an image and its aliases.',
+    access: 'manage-images',
+    handle(services, request) {
+      const found = findImage(services, request)
+      const started = services.operations.start({
+        description: 'Deleting image',
+        project: request.project,
+        requestor: request.requestor,
+        resources: { images: [`/1.0/images/${found.fingerprint}`] },
+        work: () => services.images.delete(found, request.requestor),
+      })
+      return operation(started)
+    },
+  },
+})

@@ -1,0 +1,295 @@
+import type { Readable } from 'node:stream'
+import { badRequest, conflict, explain, notFound } from '#base/failure.ts'
+import type { Log } from '#base/log.ts'
+import { Locks } from '#base/locks.ts'
+import type { Work } from '#base/progress.ts'
+import { Undo } from '#base/undo.ts'
+import type { Events, Requestor } from '#events/events.ts'
+import type { Run } from '#host/run.ts'
+import type { Profiles } from '#profiles/profiles.ts'
+import type { Projects } from '#projects/projects.ts'
+import type { ImageTree } from '#storage/driver.ts'
+import { imageRecords } from '#store/image-record.ts'
+import type { ImageRecord } from '#store/image-record.ts'
+import type { Stored } from '#store/records.ts'
+import type { Change, Store } from '#store/store.ts'
+import { ImageAliases } from './aliases.ts'
+import { examineImage, unpackImage } from './contents.ts'
+import { ImageFiles } from './image-files.ts'
+import type { ImagePaths } from './image-files.ts'
+import type { LayoutLimits } from './layout.ts'
+import { ImageSecrets } from './secrets.ts'
+import { receiveUpload } from './upload.ts'
+import type { Upload } from './upload.ts'
+
+export interface ImagesOptions {
+  /** LXD_DIR/images. */
+  readonly directory: string
+  readonly store: Store
+  readonly events: Events
+  readonly log: Log
+  readonly run: Run
+  readonly projects: Projects
+  readonly profiles: Profiles
+  /** Called when the last project has given up an image: what was unpacked from it is of no use any more. */
+  readonly onUnused?: (fingerprint: string) => Promise<void>
+  readonly limits?: LayoutLimits
+}
+
+/** What a client may say of an image. */
+export interface ImageInput {
+  readonly public: boolean
+  readonly autoUpdate: boolean
+  readonly properties: Readonly<Record<string, string>>
+  /** The profile "default" where undefined. */
+  readonly profiles: readonly string[] | undefined
+  /** Undefined to leave the time as it is. */
+  readonly expiresAt: string | undefined
+}
+
+/** What a client may say of an image it uploads; its properties add to those the image has. */
+export interface ImportInput extends Omit<ImageInput, 'expiresAt' | 'autoUpdate'> {
+  /** The hash the image must have; any where undefined. */
+  readonly fingerprint: string | undefined
+}
+
+/** How an instance's source names an image: the first of these that is not empty counts. */
+export interface ImageQuery {
+  readonly alias: string
+  readonly fingerprint: string
+  readonly properties: Readonly<Record<string, string>>
+}
+
+interface Commit {
+  readonly before?: Stored<ImageRecord>
+  readonly after?: ImageRecord
+  readonly with?: readonly Change[]
+}
+
+const never = '0001-01-01T00:00:00Z'
+
+/**
+ * The images. Where a project has none of its own, those of the project "default" are meant, everywhere. An image
+ * that several projects have is one file, which goes with the last of them.
+ */
+export class Images {
+  readonly aliases: ImageAliases
+  readonly secrets = new ImageSecrets()
+  readonly #options: ImagesOptions
+  readonly #files: ImageFiles
+  readonly #locks = new Locks()
+  readonly #records
+
+  constructor(options: ImagesOptions) {
+    this.#options = options
+    this.#files = new ImageFiles(options.directory)
+    this.#records = imageRecords(options.store)
+    this.aliases = new ImageAliases(options)
+  }
+
+  /** Removes what a crash left: files of uploads, imports and removals that did not get to their end. */
+  async start(): Promise<void> {
+    const missing = await this.#files.sweep(this.#records.list().map(({ value }) => value))
+    // Nothing of ours leads here, so it may be a file system that isn't mounted: the record is worth keeping.
+    for (const { fingerprint } of missing) this.#options.log.error('The files of an image are missing', { fingerprint })
+  }
+
+  /** By fingerprint. */
+  list(project: string): readonly ImageRecord[] {
+    return this.#records.list(this.#effective(project)).map(({ value }) => value)
+  }
+
+  /** The one image whose fingerprint starts with `prefix`, among those that `visible` lets through. */
+  get(project: string, prefix: string, visible: (image: ImageRecord) => boolean = () => true): ImageRecord {
+    const exact = this.#records.get(this.#effective(project), prefix)?.value
+    if (exact && visible(exact)) return exact
+    const found = /^[0-9a-f]+$/.test(prefix)
+      ? this.list(project).filter((image) => image.fingerprint.startsWith(prefix) && visible(image))
+      : []
+    const [image, other] = found
+    if (other) throw badRequest('More than one image matches')
+    if (!image) throw notFound('Image not found')
+    return image
+  }
+
+  /** The image an instance is to be made from. Of several with the properties, the youngest. */
+  resolve(project: string, query: ImageQuery): ImageRecord {
+    if (query.alias !== '') return this.get(project, this.aliases.get(project, query.alias).target)
+    if (query.fingerprint !== '') return this.get(project, query.fingerprint)
+    const wanted = Object.entries(query.properties)
+    if (wanted.length === 0) {
+      throw badRequest('Must specify one of alias, fingerprint or properties for init from image')
+    }
+    const [youngest] = this.list(project)
+      .filter(({ properties }) => wanted.every(([key, value]) => properties[key] === value))
+      .toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+    if (!youngest) throw notFound('No matching image could be found')
+    return youngest
+  }
+
+  /** The image an instance is made from, with what it hands on to the instance. Notes that it was used. */
+  use(project: string, query: ImageQuery) {
+    const image = this.resolve(project, query)
+    this.#touch(image).catch((error: unknown) => {
+      this.#options.log.warn('Cannot note that an image was used', { error: explain(error) })
+    })
+    const { fingerprint, architecture, properties, profiles } = image
+    return { fingerprint, architecture, properties, profiles, tree: this.tree(image) }
+  }
+
+  /** What storage unpacks. */
+  tree(image: ImageRecord): ImageTree {
+    const { run, limits } = this.#options
+    return {
+      fingerprint: image.fingerprint,
+      unpack: async (directory: string, work: Work) => {
+        const paths = await this.#files.verify(image)
+        await unpackImage(paths, directory, { ...work, run, limits })
+      },
+    }
+  }
+
+  /** The files of an image, to be sent out. */
+  paths(image: ImageRecord): ImagePaths {
+    return this.#files.paths(image)
+  }
+
+  /** Takes what a client sends; for {@link import}. */
+  async receive(
+    stream: Readable,
+    options: { readonly contentType: string; readonly filename: string; readonly signal: AbortSignal },
+  ): Promise<Upload> {
+    return await receiveUpload(stream, this.#files, options)
+  }
+
+  /** Makes an upload an image of the project. The upload's files are taken over or removed, however it ends. */
+  async import(
+    project: string,
+    upload: Upload,
+    { input, requestor, ...work }: Work & { readonly input: ImportInput; readonly requestor?: Requestor | undefined },
+  ): Promise<ImageRecord> {
+    await using _upload = upload
+    const { fingerprint } = upload
+    if (input.fingerprint !== undefined && input.fingerprint !== fingerprint) {
+      throw badRequest(`fingerprints don't match, got ${fingerprint} expected ${input.fingerprint}`)
+    }
+    using _lock = await this.#locks.take(fingerprint)
+    const home = this.#effective(project)
+    if (this.#records.get(home, fingerprint)) throw conflict('Image with same fingerprint already exists')
+    const { run, log, limits } = this.#options
+    const metadata = await examineImage(upload.paths, { ...work, run, limits })
+    work.signal?.throwIfAborted()
+
+    const image: ImageRecord = {
+      project: home,
+      fingerprint,
+      type: 'container',
+      architecture: metadata.architecture,
+      filename: upload.filename,
+      size: upload.size,
+      split: upload.paths.rootfs !== undefined,
+      public: input.public,
+      autoUpdate: false,
+      cached: false,
+      properties: { ...metadata.properties, ...input.properties },
+      profiles: input.profiles ?? ['default'],
+      createdAt: metadata.createdAt,
+      expiresAt: metadata.expiresAt,
+      lastUsedAt: never,
+      uploadedAt: new Date().toISOString(),
+    }
+    await using undo = new Undo((what, error) => log.error(what, { error: explain(error) }))
+    if (!this.#isShared(fingerprint)) {
+      undo.add('Remove the files of the image', () => this.#files.remove(image))
+      await this.#files.adopt(upload.paths, image)
+    }
+    await this.#commit({ after: image })
+    undo.keep()
+    this.#tell('image-created', image, requestor, { type: image.type })
+    return image
+  }
+
+  /** Replaces what a client may say of an image. */
+  async update(image: ImageRecord, input: ImageInput, requestor?: Requestor): Promise<void> {
+    using _lock = await this.#locks.take(image.fingerprint)
+    const before = this.#stored(image)
+    const after: ImageRecord = {
+      ...before.value,
+      public: input.public,
+      autoUpdate: input.autoUpdate,
+      properties: input.properties,
+      profiles: input.profiles ?? ['default'],
+      expiresAt: input.expiresAt ?? before.value.expiresAt,
+    }
+    await this.#commit({ before, after })
+    this.#tell('image-updated', after, requestor)
+  }
+
+  /** Removes an image and its aliases from its project. Instances made from it stay. */
+  async delete(image: ImageRecord, requestor?: Requestor): Promise<void> {
+    const { fingerprint, project } = image
+    using _lock = await this.#locks.take(fingerprint)
+    const before = this.#stored(image)
+    await this.#commit({ before, with: this.aliases.removal(project, fingerprint) })
+    this.#tell('image-deleted', image, requestor)
+    if (this.#isShared(fingerprint)) return
+    await this.#files.remove(image)
+    await this.#options.onUnused?.(fingerprint)
+  }
+
+  /** Reports on what was done with an image. */
+  tell(action: 'image-retrieved' | 'image-secret-created', image: ImageRecord, requestor?: Requestor): void {
+    this.#tell(action, image, requestor)
+  }
+
+  async #touch(image: ImageRecord): Promise<void> {
+    using _lock = await this.#locks.take(image.fingerprint)
+    const before = this.#stored(image)
+    await this.#commit({ before, after: { ...before.value, lastUsedAt: new Date().toISOString() } })
+  }
+
+  #effective(project: string): string {
+    return this.#options.projects.effective(project, 'images')
+  }
+
+  #isShared(fingerprint: string): boolean {
+    return this.#records.list().some(({ value }) => value.fingerprint === fingerprint)
+  }
+
+  #stored({ project, fingerprint }: ImageRecord): Stored<ImageRecord> {
+    const found = this.#records.get(project, fingerprint)
+    if (!found) throw notFound('Image not found')
+    return found
+  }
+
+  /** The one way an image is written. */
+  async #commit({ before, after, with: more = [] }: Commit): Promise<void> {
+    const { store, projects } = this.#options
+    const image = after ?? before?.value
+    if (!image) return
+    if (after) this.#check(after)
+    const names = [image.project, image.fingerprint]
+    await store.commit(
+      [after ? this.#records.put(after, ...names) : this.#records.delete(...names), ...more],
+      [this.#records.expect(before?.revision ?? 0, ...names), ...(before ? [] : projects.expect(image.project))],
+    )
+  }
+
+  #check(image: ImageRecord): void {
+    for (const [name, value] of Object.entries(image.properties)) {
+      if (name === '' || /\p{Cc}/u.test(name)) {
+        throw badRequest(`Invalid image property "${name.slice(0, 100)}": expected a name without control characters`)
+      }
+      if (value.includes('\0')) throw badRequest(`Invalid image property "${name}": it has a null character`)
+    }
+    const known = new Set(this.#options.profiles.list(image.project).map(({ name }) => name))
+    const unknown = image.profiles.find((name) => !known.has(name))
+    if (unknown !== undefined) throw badRequest(`Profile '${unknown}' doesn't exist`)
+  }
+
+  #tell(action: string, { project, fingerprint }: ImageRecord, requestor?: Requestor, context?: object): void {
+    const query = project === 'default' ? '' : `?project=${encodeURIComponent(project)}`
+    const source = `/1.0/images/${fingerprint}${query}`
+    this.#options.events.lifecycle({ action, source, project, requestor, ...(context ? { context } : {}) })
+  }
+}
