@@ -167,7 +167,11 @@ for (const folder of listed) {
   const list = `${folder}/all.ts`
   test(`${list} leaves nothing out`, { skip: !existsSync(join(src, list)) && 'not there yet' }, () => {
     const used = inUse(list)
-    const files = sources.filter(({ path }) => path.startsWith(`${folder}/`) && !isTest(path))
+    const inner = listed.filter((other) => other.startsWith(`${folder}/`))
+    const files = sources.filter(
+      ({ path }) =>
+        path.startsWith(`${folder}/`) && !isTest(path) && !inner.some((other) => path.startsWith(`${other}/`)),
+    )
     none(files.filter(({ path }) => !used.has(path)).map(({ path }) => `${path} is not in ${list}`))
   })
 }

@@ -1,5 +1,4 @@
 import type { AnyCommand, Entry, Flags, Group, Tree } from './command.ts'
-import { globalFlags } from './parse.ts'
 
 /** Names of commands are padded to this in lists, at least. */
 const NAME_WIDTH = 11
@@ -7,6 +6,8 @@ const NAME_WIDTH = 11
 export interface HelpOptions {
   /** The program, `lxc`. */
   readonly program: string
+  /** The flags that all its commands take. */
+  readonly flags: Flags
   /** Also list what is below the commands of a group. */
   readonly subCommands?: boolean
   /** Also list hidden commands. */
@@ -19,7 +20,7 @@ export function commandHelp(command: AnyCommand, options: HelpOptions): string {
 }
 
 /** The same without the description. */
-export function commandUsage(command: AnyCommand, { program }: HelpOptions): string {
+export function commandUsage(command: AnyCommand, { program, flags }: HelpOptions): string {
   const flagged = command.usage.includes('[flags]') ? command.usage : `${command.usage} [flags]`
   const own = command.name.split(' ').at(-1)!
   const examples = (command.examples ?? []).map(
@@ -31,7 +32,7 @@ export function commandUsage(command: AnyCommand, { program }: HelpOptions): str
     ['Aliases', command.aliases === undefined ? [] : [indent([own, ...command.aliases].join(', '))]],
     ['Examples', examples.length === 0 ? [] : [examples.join('\n\n')]],
     ['Flags', flagLines(command.flags)],
-    ['Global Flags', flagLines(globalFlags)],
+    ['Global Flags', flagLines(flags)],
   ])
 }
 
@@ -42,7 +43,9 @@ export async function groupHelp(group: Group, tree: Tree, options: HelpOptions):
   const usage = group.name === '' ? [`  ${path} [command]`] : [`  ${path} [flags]`, `  ${path} [command]`]
   const own = group.name.split(' ').at(-1)!
   const flags: Flags =
-    group.name === '' ? { all: { kind: 'switch', doc: 'Show less common commands' }, ...globalFlags } : globalFlags
+    group.name === '' && 'sub-commands' in options.flags
+      ? { all: { kind: 'switch', doc: 'Show less common commands' }, ...options.flags }
+      : options.flags
 
   const text = sections([
     description(group),

@@ -2,7 +2,7 @@ import { badRequest, explain } from '#base/failure.ts'
 
 import { expandAlias } from './alias.ts'
 import { configDirectory, readClientConfig } from './client-config.ts'
-import type { AnyCommand, Call, Entry, GlobalValues, Group, Tree } from './command.ts'
+import type { AnyCommand, Call, Entry, Flags, GlobalValues, Group, Tree } from './command.ts'
 import { firstArgument, globalFlags, parse } from './parse.ts'
 import { Remotes } from './remotes.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -17,6 +17,10 @@ export interface Program {
   readonly version: string
   /** Commands that stand for others, whatever the user's configuration says. */
   readonly aliases?: Readonly<Record<string, string>>
+  /** Flags that every command takes, where they are not the client's. */
+  readonly flags?: Flags
+  /** What it does without a command, where that isn't to print its help. Gives the exit code. */
+  readonly start?: (flags: Readonly<Record<string, unknown>>) => Promise<number>
 }
 
 /** Runs the command `words` name and gives its exit code. Errors go to standard error as one line. */
@@ -39,10 +43,10 @@ async function dispatch(program: Program, words: readonly string[], at: Surround
   const loaded = path.length === 0 ? program.about : await entry.load()
   if (loaded.kind === 'group') return await runGroup(program, { ...found, loaded }, at)
 
-  const parsed = parse(rest, { ...globalFlags, ...loaded.flags })
+  const parsed = parse(rest, { ...flagsOf(program), ...loaded.flags })
   const help = async (): Promise<void> => {
     const { commandHelp } = await import('./help.ts')
-    at.print(commandHelp(loaded, { program: program.name }))
+    at.print(commandHelp(loaded, { program: program.name, flags: flagsOf(program) }))
   }
   if (parsed.values['help']) {
     await help()
@@ -69,13 +73,17 @@ async function dispatch(program: Program, words: readonly string[], at: Surround
   const outcome = (await run(loaded, call)) ?? 0
   if (outcome !== 'usage') return outcome
   const { commandUsage } = await import('./help.ts')
-  at.warn(commandUsage(loaded, { program: program.name }))
+  at.warn(commandUsage(loaded, { program: program.name, flags: flagsOf(program) }))
   return 0
 }
 
 /** The parser has filled the call's flags by the command's own declaration, so they fit what it expects. */
 function run(command: AnyCommand, call: Call): ReturnType<AnyCommand['run']> {
   return (command.run as (call: Call) => ReturnType<AnyCommand['run']>)(call)
+}
+
+function flagsOf(program: Program): Flags {
+  return program.flags ?? globalFlags
 }
 
 function readGlobals(values: Readonly<Record<string, unknown>>): GlobalValues {
@@ -103,7 +111,7 @@ function find(program: Program, words: readonly string[]): Found {
   const rest = [...words]
 
   while (entry.commands !== undefined) {
-    const at = firstArgument(rest, globalFlags)
+    const at = firstArgument(rest, flagsOf(program))
     if (at < 0) break
     const name = nameIn(entry.commands, rest[at]!)
     // Help isn't run: it is about the words that follow.
@@ -128,15 +136,24 @@ async function runGroup(
   found: Found & { readonly loaded: Group },
   at: Surroundings,
 ): Promise<number> {
-  const flags = found.path.length === 0 ? { ...globalFlags, all: { kind: 'switch', doc: '' } as const } : globalFlags
+  const own = flagsOf(program)
+  const flags = found.path.length === 0 ? { ...own, all: { kind: 'switch', doc: '' } as const } : own
   const { args, values } = parse(found.rest, flags)
   if (found.path.length === 0 && values['version']) {
     at.print(`${program.version}\n`)
     return 0
   }
+  if (found.path.length === 0 && args.length === 0 && !values['help'] && program.start !== undefined) {
+    return await program.start(values)
+  }
 
   const topic = args[0] === 'help' && found.path.length === 0 ? args.slice(1) : []
-  const options = { program: program.name, subCommands: values['sub-commands'] === true, all: values['all'] === true }
+  const options = {
+    program: program.name,
+    flags: own,
+    subCommands: values['sub-commands'] === true,
+    all: values['all'] === true,
+  }
   const { commandHelp, groupHelp } = await import('./help.ts')
   const wanted = topic.length === 0 ? found : find(program, topic)
   const loaded = wanted.path.length === 0 ? program.about : await wanted.entry.load()
