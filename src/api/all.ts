@@ -19,6 +19,8 @@ import { profiles } from './profiles/profiles.ts'
 import { project } from './projects/project.ts'
 import { projectState } from './projects/project-state.ts'
 import { projects } from './projects/projects.ts'
+import { root } from './server/root.ts'
+import { server } from './server/server.ts'
 import type { Route } from './route.ts'
 
 const listed: readonly Route[] = [
@@ -41,6 +43,8 @@ const listed: readonly Route[] = [
   project,
   projectState,
   projects,
+  root,
+  server,
   ready,
   shutdown,
 ]

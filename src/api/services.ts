@@ -8,6 +8,9 @@ import type { InstanceRecord } from '#store/instance-record.ts'
 import type { Profiles } from '#profiles/profiles.ts'
 import type { Projects } from '#projects/projects.ts'
 
+import type { Environment } from '#server/environment.ts'
+import type { ServerConfig } from '#server/server-config.ts'
+
 /** All parts of the daemon that handlers call. Made in `daemon/daemon.ts`. */
 export interface Services {
   readonly events: Events
@@ -21,6 +24,10 @@ export interface Services {
   /** The image that a source names, in the project or in that whose images it uses. */
   findImage(project: string, source: ImageQuery): Promise<SourceImage>
   readonly projects: Projects
+  readonly serverConfig: ServerConfig
+  readonly environment: Environment
+  /** The API extensions to announce. */
+  readonly extensions: readonly string[]
   readonly profiles: Profiles
   /**
    * Stops the instances and then the daemon. Resolves when the instances are down; operations get `timeout`

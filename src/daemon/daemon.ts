@@ -3,11 +3,13 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { routes } from '#api/all.ts'
+import { announcedExtensions } from '#api/extensions.ts'
 import { listenUnix, makeServer } from '#api/listener.ts'
 import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
 import type { Log } from '#base/log.ts'
+import { serverKeys } from '#config/server-keys.ts'
 import { deviceKinds, findKind } from '#devices/all.ts'
 import { checkDevices } from '#devices/check.ts'
 import type { DeviceKind } from '#devices/device.ts'
@@ -19,7 +21,9 @@ import { instanceKeys } from '#instances/features/all.ts'
 import { Operations } from '#operations/operations.ts'
 import { defaultProfileOf } from '#profiles/default-profile.ts'
 import { Profiles } from '#profiles/profiles.ts'
+import { projectKeys } from '#projects/project-keys.ts'
 import { Projects } from '#projects/projects.ts'
+import { ServerConfig } from '#server/server-config.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
 import { identifyLocal } from './identify.ts'
@@ -53,6 +57,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const events = new Events({ log })
   const operations = new Operations({ events, log })
   const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
+  const serverConfig = new ServerConfig({ store, events })
   const kinds = deviceKinds()
   const profiles = new Profiles({
     store,
@@ -66,15 +71,24 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const images = new Images({ directory: join(directory, 'images'), store, events, log, run, projects, profiles })
   await images.start()
 
+  const extensions = announcedExtensions(routes, {
+    instance: instanceKeys,
+    project: projectKeys,
+    server: serverKeys,
+    ...Object.fromEntries(kinds.map(({ kind, keys }) => [`device ${kind}`, keys])),
+  })
+
   let ready = false
   // The parts that are missing here are wired as they land.
   const services = {
     events,
+    extensions,
     findImage: async (project: string, source: ImageQuery) => images.use(project, source),
     images,
     operations,
-    projects,
     profiles,
+    projects,
+    serverConfig,
   } as unknown as Services
   const routerOptions: RouterOptions = {
     routes,

@@ -54,7 +54,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   })
   const end = await promise
   log.info('The daemon is stopping', { end })
-  if (end === 'stop-instances') await daemon.services.shutdown({ force: false, timeout: 5 * 60_000 })
+  if (end === 'stop-instances') {
+    const minutes = daemon.services.serverConfig.values()['core.shutdown_timeout']
+    await daemon.services.shutdown({ force: false, timeout: minutes * 60_000 })
+  }
   await daemon[Symbol.asyncDispose]()
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { hostRoot } from '#base/idmap.ts'
 import type { IdMap } from '#base/idmap.ts'
 import { SyscallError } from './native.ts'
@@ -57,6 +57,8 @@ export interface Mounts {
   overlay(layers: OverlayLayers, target: string): Promise<void>
   /** Unmounts what is at `path` on top; no failure where nothing is. A mount in use goes as soon as it is free. */
   unmount(path: string): Promise<void>
+  /** Writes what the file system at `path` still holds in memory to its disk. */
+  flush(path: string): Promise<void>
 }
 
 /** Reads the mount table as the kernel writes it. */
@@ -83,8 +85,11 @@ function unescapeField(field: string): string {
   return field.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }
 
-/** The real {@link Mounts}. */
-export function realMounts(userNamespaces: UserNamespaces): Mounts {
+/**
+ * The real {@link Mounts}. With `attachLayers` overlays are always made the way older kernels need; otherwise that
+ * way is taken where the other does not work.
+ */
+export function realMounts(userNamespaces: UserNamespaces, options: { readonly attachLayers?: boolean } = {}): Mounts {
   /** Runs `work` with the map's user namespace, or with none for an empty map. */
   function withMap<T>(map: IdMap | undefined, work: (namespace: number | undefined) => T): Promise<T> {
     if (!map || map.length === 0) return Promise.resolve().then(() => work(undefined))
@@ -118,7 +123,7 @@ export function realMounts(userNamespaces: UserNamespaces): Mounts {
     detachedBind,
 
     async overlay(layers, target) {
-      await withMap(layers.map, (namespace) => mountOverlay(layers, target, namespace))
+      await withMap(layers.map, (namespace) => mountOverlay(layers, target, { namespace, ...options }))
     },
 
     async unmount(path) {
@@ -130,6 +135,11 @@ export function realMounts(userNamespaces: UserNamespaces): Mounts {
         if (error.code !== 'EBUSY') throw error
         await sys.umount(path, { detach: true })
       }
+    },
+
+    async flush(path) {
+      await using directory = await open(path)
+      await sys.syncfs(directory.fd)
     },
   }
 }
@@ -157,25 +167,30 @@ const overlayCapabilities = Object.values(sys.capabilities)
 function mountOverlay(
   { lower, layers, map, name }: OverlayLayers,
   target: string,
-  namespace: number | undefined,
+  how: { readonly namespace: number | undefined; readonly attachLayers?: boolean },
 ): void {
   using lowerClone = sys.cloneMount(lower)
   using layersClone = sys.cloneMount(layers)
   for (const clone of [lowerClone, layersClone]) {
-    sys.changeMount(clone.number, { ...mapTo(namespace), propagation: sys.propagations.private })
+    sys.changeMount(clone.number, { ...mapTo(how.namespace), propagation: sys.propagations.private })
   }
   const root = { uid: hostRoot(map, 'uid'), gid: hostRoot(map, 'gid') }
-  const make = () => sys.withCredentials(root, overlayCapabilities, () => makeOverlay(lowerClone, layersClone, name))
+  const detached = () =>
+    sys.withCredentials(root, overlayCapabilities, () => makeOverlay(lowerClone, layersClone, name))
+  const attached = () => withAttached([lowerClone, target], [layersClone, layers], detached)
 
-  let overlay: Descriptor
-  try {
-    overlay = make()
-  } catch (error) {
-    if (!(error instanceof SyscallError && error.code === 'EINVAL')) throw error
-    overlay = withAttached([lowerClone, target], [layersClone, layers], make)
-  }
-  using mount = overlay
+  using mount = how.attachLayers ? attached() : unlessInvalid(detached, attached)
   sys.attachMount(mount.number, target)
+}
+
+/** What `first` gives, or `second` where the kernel does not know what `first` asks for. */
+function unlessInvalid<T>(first: () => T, second: () => T): T {
+  try {
+    return first()
+  } catch (error) {
+    if (error instanceof SyscallError && error.code === 'EINVAL') return second()
+    throw error
+  }
 }
 
 /** Older kernels take only layers that are attached somewhere while the overlay is made. They can go right after. */

@@ -11,12 +11,24 @@ export interface Pool {
   readonly directory: string
 }
 
-/** A volume of a pool. Its name on disk is `name` in the default project and `project_name` in others. */
+/** A volume of a pool. */
 export interface Volume {
   readonly project: string
-  readonly type: 'container' | 'custom'
+  readonly type: 'container'
   readonly name: string
-  readonly config: Readonly<Record<string, string>>
+}
+
+/** The name of a volume on disk: `name` in the default project, `project_name` in others. */
+export function nameOnDisk({ project, name }: Pick<Volume, 'project' | 'name'>): string {
+  return project === 'default' ? name : `${project}_${name}`
+}
+
+/** What the store knows to be in a pool. */
+export interface KnownContent {
+  /** Names of containers' volumes on disk. */
+  readonly volumes: ReadonlySet<string>
+  /** Fingerprints of images. */
+  readonly images: ReadonlySet<string>
 }
 
 /** An image's tree that a driver can unpack: once per pool, or once per volume. */
@@ -53,8 +65,14 @@ export interface StorageDriver {
 
   createPool(pool: Pool, undo: Undo): Promise<void>
   deletePool(pool: Pool): Promise<void>
-  /** Makes the pool usable, at creation and at each start of the daemon; removes what a crash left half made. */
-  mountPool(pool: Pool): Promise<void>
+  /**
+   * Makes the pool usable, at creation and at each start of the daemon; removes what a crash left half made and ends
+   * what it left half done. What is whole but unknown to the store is left alone. Instances may be running from it.
+   */
+  mountPool(pool: Pool, known: KnownContent): Promise<void>
+  /** Resolves when the space of what was deleted is free. */
+  settle(pool: Pool): Promise<void>
+  /** Lets go of a pool nothing runs from, after {@link settle}. */
   unmountPool(pool: Pool): Promise<void>
   usage(pool: Pool): Promise<PoolUsage>
 
@@ -64,16 +82,24 @@ export interface StorageDriver {
     source: ImageTree | undefined,
     work: Work & { readonly undo: Undo },
   ): Promise<void>
-  /** No failure if it is not there. */
+  /** No failure if it is not there. The name is free at once; the space comes back soon after. */
   deleteVolume(pool: Pool, volume: Volume): Promise<void>
+  /** No failure if that was done before. */
   renameVolume(pool: Pool, volume: Volume, name: string): Promise<void>
-  /** Makes a container's volume ready to run with the map, `volume` stays as it is on disk (ids unshifted). */
+  /**
+   * Makes a container's volume ready to run with the map; on disk its ids stay as they are. A mount that is there
+   * already is replaced.
+   */
   mountVolume(pool: Pool, volume: Volume, map: IdMap): Promise<Mounted>
   /** No failure if it is not mounted. */
   unmountVolume(pool: Pool, volume: Volume): Promise<void>
   /** Bytes the volume holds, or undefined where that can not be told cheaply. */
   volumeUsage(pool: Pool, volume: Volume): Promise<number | undefined>
-  /** Forgets the cached tree of an image. No failure if there is none. */
+  /** The names on disk of the volumes that are mounted. */
+  mountedVolumes(pool: Pool): Promise<readonly string[]>
+  /** The images whose tree the pool caches. */
+  images(pool: Pool): Promise<readonly string[]>
+  /** Forgets the cached tree of an image, once no volume needs it any more. No failure if there is none. */
   deleteImage(pool: Pool, fingerprint: string): Promise<void>
 }
 

@@ -1,0 +1,7 @@
+import { sync } from '../reply.ts'
+import { route } from '../route.ts'
+
+/** The versions of the API, of which there is one. */
+export const root = route('/', {
+  get: { doc: 'List the versions of the API.', access: 'untrusted', handle: () => sync(['/1.0']) },
+})

@@ -1,0 +1,57 @@
+import { ServerPut } from '#schema/server.ts'
+import type { Server, ServerUntrusted } from '#schema/server.ts'
+import { done, sync } from '../reply.ts'
+import { route } from '../route.ts'
+import type { Services } from '../services.ts'
+
+function etag(services: Services): unknown {
+  return [services.serverConfig.get()]
+}
+
+function publicPart({ extensions }: Services, trusted: boolean): ServerUntrusted {
+  return {
+    api_extensions: [...extensions],
+    api_status: 'stable',
+    api_version: '1.0',
+    auth: trusted ? 'trusted' : 'untrusted',
+    public: false,
+    auth_methods: [],
+  }
+}
+
+/** The server itself. Strangers are told only what they need to become known. */
+export const server = route('/1.0', {
+  get: {
+    doc: 'Get the server: what it can, what it runs on, how it is configured.',
+    access: 'untrusted',
+    handle(services, { trusted, project }) {
+      if (!trusted) return sync(publicPart(services, false))
+      const shown: Server = {
+        config: { ...services.serverConfig.get() },
+        ...publicPart(services, true),
+        environment: services.environment.describe(project),
+      }
+      return sync(shown, etag(services))
+    },
+  },
+  put: {
+    doc: 'Replace the configuration of the server.',
+    access: 'admin',
+    body: ServerPut,
+    async handle(services, { body, checkEtag, requestor }) {
+      checkEtag(etag(services))
+      await services.serverConfig.replace(body.config, requestor)
+      return done()
+    },
+  },
+  patch: {
+    doc: 'Change parts of the configuration of the server.',
+    access: 'admin',
+    body: ServerPut,
+    async handle(services, { body, checkEtag, requestor }) {
+      checkEtag(etag(services))
+      await services.serverConfig.replace({ ...services.serverConfig.get(), ...body.config }, requestor)
+      return done()
+    },
+  },
+})

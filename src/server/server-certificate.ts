@@ -1,0 +1,64 @@
+import { X509Certificate } from 'node:crypto'
+import { chmod, open, readFile, rename, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { makeCertificate } from '#base/certificate.ts'
+
+/** The certificate the server shows to clients, and the SHA-256 of it by which they know it, in hex. */
+export interface ServerCertificate {
+  readonly certificate: string
+  readonly fingerprint: string
+}
+
+/** Reads `server.crt` in LXD_DIR, after making it and `server.key` where one of them is missing. */
+export async function loadServerCertificate(directory: string): Promise<ServerCertificate> {
+  const files = { certificate: join(directory, 'server.crt'), key: join(directory, 'server.key') }
+  const found = await Promise.all([readIfThere(files.certificate), readIfThere(files.key)])
+  if (found.includes(undefined)) await makeFiles(files)
+  else await chmod(files.key, 0o600)
+  const certificate = await readFile(files.certificate, 'utf8')
+  try {
+    const fingerprint = new X509Certificate(certificate).fingerprint256.replaceAll(':', '').toLowerCase()
+    return { certificate, fingerprint }
+  } catch (cause) {
+    throw new Error(`Cannot read the server certificate "${files.certificate}"`, { cause })
+  }
+}
+
+async function makeFiles(files: { readonly certificate: string; readonly key: string }): Promise<void> {
+  const host = hostname()
+  const made = makeCertificate({
+    organization: 'lxd',
+    commonName: `root@${host}`,
+    hosts: [host, '127.0.0.1', '::1'],
+    usage: 'server',
+    validFrom: new Date(),
+    years: 10,
+  })
+  // A crash in between must not leave an old certificate beside a new key.
+  await rm(files.certificate, { force: true })
+  await writeWhole(files.key, made.key, 0o600)
+  await writeWhole(files.certificate, made.certificate, 0o644)
+}
+
+/** Under its name the file is whole or not there, whatever happens meanwhile. */
+async function writeWhole(path: string, text: string, mode: number): Promise<void> {
+  const file = await open(`${path}.new`, 'w', mode)
+  try {
+    await file.chmod(mode)
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

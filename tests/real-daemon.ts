@@ -1,0 +1,68 @@
+import { spawn, spawnSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const bin = fileURLToPath(new URL('../bin/', import.meta.url))
+const logFile = '/var/log/lxd/daemon.log'
+
+/** What a program printed and how it ended. */
+export interface Result {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program to its end, giving it `input` to read. */
+export function runProgram(program: string, args: readonly string[], input = ''): Result {
+  const env = { ...process.env, LXD_DIR: '/var/lib/lxd', LXD_CONF: '/tmp/lxc-conf' }
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', input, env, timeout: 120_000 })
+  if (error) throw error
+  return { code: status, stdout, stderr }
+}
+
+/** Debian's `lxc`, as it is. */
+export const stockLxc = (...args: readonly string[]): Result => runProgram('/usr/bin/lxc', args)
+
+/** This repository's `lxc`. */
+export const ourLxc = (...args: readonly string[]): Result => runProgram(`${bin}lxc`, args)
+
+/** The same, failing where the command does, and returning what it printed. */
+export function ok({ code, stdout, stderr }: Result): string {
+  if (code !== 0) throw new Error(`exit code ${code}: ${stderr}${stdout}`)
+  return stdout
+}
+
+/** This repository's daemon, on the sandbox's /var/lib/lxd. To be used inside a sandbox only. */
+export class RealDaemon {
+  #child: ChildProcess | undefined
+
+  /** Starts the daemon and waits until it answers. */
+  async start(): Promise<void> {
+    const log = openSync(logFile, 'a')
+    this.#child = spawn(`${bin}lxd`, ['--debug'], { stdio: ['ignore', log, log], detached: true })
+    closeSync(log)
+    const waited = runProgram(`${bin}lxd`, ['waitready', '--timeout=60'])
+    if (waited.code !== 0) throw new Error(`the daemon did not come up: ${waited.stderr}\n${this.log().slice(-3000)}`)
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid
+    if (pid === undefined) throw new Error('the daemon was not started')
+    return pid
+  }
+
+  /** Sends a signal and waits until the process has gone. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    child.kill(signal)
+    await once(child, 'exit')
+  }
+
+  /** All that daemons have logged in this sandbox. */
+  log(): string {
+    return readFileSync(logFile, 'utf8')
+  }
+}
