@@ -36,12 +36,17 @@ export function ok({ code, stdout, stderr }: Result): string {
 
 /** This repository's daemon, on the sandbox's /var/lib/lxd. To be used inside a sandbox only. */
 export class RealDaemon {
+  readonly #args: readonly string[]
   #child: ChildProcess | undefined
+
+  constructor(options: { readonly group?: string } = {}) {
+    this.#args = options.group === undefined ? ['--debug'] : ['--debug', '--group', options.group]
+  }
 
   /** Starts the daemon and waits until it answers. */
   async start(): Promise<void> {
     const log = openSync(logFile, 'a')
-    this.#child = spawn(`${bin}lxd`, ['--debug'], { stdio: ['ignore', log, log], detached: true })
+    this.#child = spawn(`${bin}lxd`, this.#args, { stdio: ['ignore', log, log], detached: true })
     closeSync(log)
     const waited = runProgram(`${bin}lxd`, ['waitready', '--timeout=60'])
     if (waited.code !== 0) throw new Error(`the daemon did not come up: ${waited.stderr}\n${this.log().slice(-3000)}`)
