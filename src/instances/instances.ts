@@ -259,7 +259,7 @@ export class Instances {
       if (record.phase === 'ready') continue
       try {
         await this.#options.runtime.kill(runtimeName(record.project, record.name))
-        await this.#options.lifecycle.recover(record)
+        await this.#options.lifecycle.takeDown(record)
         await this.#discard(record)
       } catch (error) {
         this.#options.log.error('Cannot remove a half-made instance', { instance: record.name, error: explain(error) })

@@ -57,19 +57,42 @@ export class Lifecycle {
   readonly #options: LifecycleOptions
   /** Operations that wait for an instance to stop; they take it down themselves. */
   readonly #waiting = new Map<string, (target: StopTarget) => void>()
+  /** What is being done about instances that stopped by themselves. */
+  readonly #settling = new Set<Promise<void>>()
   #closed = false
 
   constructor(options: LifecycleOptions) {
     this.#options = options
   }
 
-  /** Begins to hear of instances that stop; to be called once the running ones were adopted. */
+  /** Begins to hear of instances that stop; to be called before the running ones are adopted. */
   listen(): void {
     this.#options.runtime.onStopped((name, target) => {
       const waiting = this.#waiting.get(name)
-      if (waiting) waiting(target)
-      else void this.#stoppedByItself(name, target)
+      if (waiting) return waiting(target)
+      const settling = this.#stoppedByItself(name, target).finally(() => this.#settling.delete(settling))
+      this.#settling.add(settling)
     })
+  }
+
+  /**
+   * Brings records, mounts and devices in line with what the runtime has adopted, at the start of the daemon. A start
+   * that a crash cut off before it was written down is taken back.
+   */
+  async reconcile(): Promise<void> {
+    await Promise.all(this.#settling)
+    for (const record of this.#options.commit.list()) {
+      const { project, name } = record
+      const runs = this.#options.runtime.status(runtimeName(project, name)) !== 'stopped'
+      const noted = record.config['volatile.last_state.power'] === 'RUNNING'
+      if (runs && noted) continue
+      try {
+        if (runs) await this.#options.runtime.kill(runtimeName(project, name))
+        await this.takeDown(record)
+      } catch (error) {
+        this.#options.log.error('Cannot clean up behind an instance', { project, name, error: explain(error) })
+      }
+    }
   }
 
   close(): void {
@@ -162,11 +185,6 @@ export class Lifecycle {
     this.#tell('instance-resumed', value, requestor)
   }
 
-  /** Takes back what a start did outside the container, after a stop or a crash. May be repeated. */
-  async recover(record: InstanceRecord): Promise<void> {
-    await this.#takeDown(record)
-  }
-
   async #shutDown(name: string, { timeout, signal }: StopOptions): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<StopTarget>()
     const timer =
@@ -217,13 +235,14 @@ export class Lifecycle {
   }
 
   async #cleanUp(record: InstanceRecord): Promise<void> {
-    await this.#takeDown(record)
+    await this.takeDown(record)
     await this.#options.commit.note(record.project, record.name, {
       volatile: { 'volatile.last_state.power': 'STOPPED' },
     })
   }
 
-  async #takeDown(record: InstanceRecord): Promise<void> {
+  /** Takes back what a start did outside the container, after a stop or a crash. May be repeated. */
+  async takeDown(record: InstanceRecord): Promise<void> {
     const { commit, devices, mounts, plan } = this.#options
     const { project, name, pool } = record
     await devices.stop(commit.expand(record), { idmap: plan.currentIdmap(record) })
