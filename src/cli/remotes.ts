@@ -71,6 +71,13 @@ export class Remotes {
     })
   }
 
+  /** As {@link Remotes.at}, where there has to be a name; `what` says of what. */
+  named(text: string, what: string): Named & { readonly connection: Connection } {
+    const at = this.at(text)
+    if (at.name === '') throw badRequest(`Missing ${what}`)
+    return at
+  }
+
   /** As {@link Remotes.parse}, connected. */
   at(text: string): Named & { readonly connection: Connection } {
     const named = this.parse(text)

@@ -68,6 +68,11 @@ export function arrange(shape: Shape, value: unknown, target: Target = 'yaml'): 
   }
 }
 
+/** As {@link arrange}, for a list's `--format`; undefined where that shows rows. */
+export function arrangeFor(format: string, shape: Shape, value: unknown): unknown {
+  return format === 'json' || format === 'yaml' ? arrange(shape, value, format) : undefined
+}
+
 function arrangeFields(shape: Fields, value: unknown, target: Target): unknown {
   const from = isObject(value) ? value : {}
   const arranged: Record<string, unknown> = {}

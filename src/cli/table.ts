@@ -1,8 +1,13 @@
 import { badRequest } from '#base/failure.ts'
 
+import { textFlag } from './command.ts'
+
 /** The forms a list can be printed in. */
 export const formats = ['csv', 'json', 'table', 'yaml', 'compact'] as const
 export type Format = (typeof formats)[number]
+
+/** The flag every list takes. */
+export const formatFlag = textFlag('Format (csv|json|table|yaml|compact)', { short: 'f', default: 'table' })
 
 /** A list: what people see as rows, and what programs get as data. */
 export interface Listing {

@@ -2,12 +2,14 @@ import { badRequest, kindOf } from '#base/failure.ts'
 import type { Connection } from '#client/connection.ts'
 import { getImage, getImageAlias } from '#client/images.ts'
 import { createInstance, type Config, type InstancesPost } from '#client/instances.ts'
-import { getNetwork, networkDevice } from '#client/networks.ts'
+import { getNetwork } from '#client/networks.ts'
 import { waitOperation } from '#client/operations.ts'
 import { getProfile } from '#client/profiles.ts'
 import { getStoragePool } from '#client/storage.ts'
 
 import { switchFlag, textFlag, textsFlag, type Call, type FlagValues } from '../command.ts'
+import { networkDevice } from '../network/network-device.ts'
+import { splitPair } from '../pairs.ts'
 import { startProgress } from '../progress.ts'
 import type { Named } from '../remotes.ts'
 
@@ -46,7 +48,10 @@ export async function create(call: Create): Promise<Created> {
   const given = await readStandardInput(call)
   if (!globals.quiet) at.print(name === '' ? 'Creating the instance\n' : `Creating ${name}\n`)
 
-  const config = { ...given.config, ...Object.fromEntries(flags.config.map(splitPair)) }
+  const config = {
+    ...given.config,
+    ...Object.fromEntries(flags.config.map((pair) => splitPair(pair, 'Bad key=value pair: '))),
+  }
   const profiles = profilesOf(flags, given)
   const devices = await devicesOf(connection, flags, { ...given, profiles })
   const { source, type } = from === undefined ? emptySource(flags) : await imageSource(call, from, remote)
@@ -79,14 +84,8 @@ async function readStandardInput({ at }: Create): Promise<Partial<InstancesPost>
   const text = Buffer.from(at.readInput()).toString()
   if (text.trim() === '') return {}
 
-  const { parseYaml } = await import('../parse-yaml.ts')
-  return (await parseYaml(text)) as Partial<InstancesPost>
-}
-
-function splitPair(pair: string): [key: string, value: string] {
-  const equals = pair.indexOf('=')
-  if (equals < 0) throw badRequest(`Bad key=value pair: ${pair}`)
-  return [pair.slice(0, equals), pair.slice(equals + 1)]
+  const [{ readYaml }, { instancePut }] = await Promise.all([import('../read-yaml.ts'), import('./instance-shapes.ts')])
+  return (await readYaml(instancePut, text)) as Partial<InstancesPost>
 }
 
 /** Null stands for the default profile, an empty list for none. */
@@ -105,8 +104,8 @@ async function devicesOf(
 
   if (flags.network !== '') {
     const { network } = await wrap(`Failed loading network "${flags.network}"`, getNetwork(connection, flags.network))
-    const device = networkDevice(network)
-    devices[device['name'] ?? 'eth0'] = device
+    const device = networkDevice(network, 'eth0')
+    devices['eth0'] = device
   }
   if (flags.storage !== '') {
     await wrap(`Failed loading storage pool "${flags.storage}"`, getStoragePool(connection, flags.storage))

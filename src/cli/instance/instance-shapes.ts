@@ -27,7 +27,9 @@ const instance = {
   project: 'text',
 } as const
 
-const snapshot = fields({
+/** A snapshot of an instance. */
+export const snapshotShape = fields({
+  expires_at: 'time',
   architecture: 'text',
   config: map('text'),
   created_at: 'time',
@@ -35,7 +37,6 @@ const snapshot = fields({
   ephemeral: 'bool',
   expanded_config: map('text'),
   expanded_devices: map(map('text')),
-  expires_at: 'time',
   last_used_at: 'time',
   name: 'text',
   profiles: list('text'),
@@ -83,4 +84,4 @@ const state = fields({
 })
 
 /** An instance with its state, snapshots and backups, as lists show it to programs. */
-export const instanceFull = fields({ ...instance, backups: list(backup), state, snapshots: list(snapshot) })
+export const instanceFull = fields({ ...instance, backups: list(backup), state, snapshots: list(snapshotShape) })

@@ -10,7 +10,7 @@ import type { Connection } from '#client/connection.ts'
 
 import { command, switchFlag, textFlag } from '../command.ts'
 import { compareRows } from '../natural-order.ts'
-import { formats, renderList } from '../table.ts'
+import { formatFlag, formats, renderList } from '../table.ts'
 import { parseColumns, type Column } from './columns.ts'
 import { matchesAll } from './filter.ts'
 
@@ -71,7 +71,7 @@ no limit. Commas separate keys from each other and from letters.`,
     'all-projects': switchFlag('Display instances from all projects'),
     columns: textFlag('Columns', { short: 'c', default: DEFAULT }),
     fast: switchFlag('Fast mode (same as --columns=nsacPt)'),
-    format: textFlag('Format (csv|json|table|yaml|compact)', { short: 'f', default: 'table' }),
+    format: formatFlag,
   },
   args: [0, Infinity],
   async run({ args, flags, given, globals, remotes, at }) {

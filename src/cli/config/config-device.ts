@@ -1,0 +1,3 @@
+import { group } from '../command.ts'
+
+export const configDevice = group({ name: 'config device', doc: 'Manage devices' })

@@ -1,0 +1,4 @@
+import { deviceAdd } from '../device/device-add.ts'
+import { profileDevices } from '../device/owner.ts'
+
+export const profileDeviceAdd = deviceAdd(profileDevices)

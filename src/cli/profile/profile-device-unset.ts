@@ -1,0 +1,4 @@
+import { deviceUnset } from '../device/device-unset.ts'
+import { profileDevices } from '../device/owner.ts'
+
+export const profileDeviceUnset = deviceUnset(profileDevices)

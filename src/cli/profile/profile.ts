@@ -1,0 +1,3 @@
+import { group } from '../command.ts'
+
+export const profile = group({ name: 'profile', doc: 'Manage profiles' })

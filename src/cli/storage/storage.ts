@@ -1,0 +1,3 @@
+import { group } from '../command.ts'
+
+export const storage = group({ name: 'storage', doc: 'Manage storage pools and volumes' })
