@@ -213,5 +213,5 @@ async function sendJson(reply: FastifyReply, code: number, body: object): Promis
   await reply
     .code(code)
     .header('content-type', 'application/json')
-    .send(`${JSON.stringify(body)}\n`)
+    .send(Buffer.from(`${JSON.stringify(body)}\n`))
 }

@@ -43,6 +43,7 @@ export async function receiveUpload(
   files: ImageFiles,
   options: { readonly contentType: string; readonly filename: string; readonly signal: AbortSignal },
 ): Promise<Upload> {
+  stream.on('error', ignore)
   const paths = files.newUploadPaths()
   const discard = async () => {
     await Promise.all([rm(paths.metadata, { force: true }), rm(paths.rootfs, { force: true })])
@@ -102,7 +103,9 @@ async function receiveForm(
   const parts: ReceivedPart[] = []
   let refused: unknown
 
+  form.on('error', ignore)
   form.on('file', (name, file, filename) => {
+    file.on('error', ignore)
     try {
       const path = paths[readPart(name, parts.length)]
       // One after the other: they share the hash.
@@ -120,8 +123,9 @@ async function receiveForm(
   try {
     await finished(form, { signal })
   } catch (cause) {
-    refused ??= badRequest('Cannot read the form', { cause })
-    for (const { file } of parts) file.destroy(cause as Error)
+    const failure = badRequest('Cannot read the form', { cause })
+    refused ??= failure
+    for (const { file } of parts) file.destroy(failure)
   }
   for (const result of await Promise.allSettled(parts.map(({ done }) => done))) {
     if (result.status === 'rejected') throw result.reason
@@ -131,6 +135,9 @@ async function receiveForm(
   if (!metadata || !rootfs) throw badRequest('Cannot read the form: expected the parts "metadata" and "rootfs"')
   return { size: metadata.size + rootfs.size, digest: rootfs.digest, filename: parts[1]?.filename ?? '', split: true }
 }
+
+/** Whoever reads a stream hears of its errors; one that comes when nobody does must not end the daemon. */
+function ignore(): void {}
 
 /** The hash goes over the metadata first, so the parts must come in this order. */
 function readPart(name: string, index: number): Part {
