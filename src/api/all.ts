@@ -10,6 +10,10 @@ import { instanceState } from './instances/instance-state.ts'
 import { instances } from './instances/instances.ts'
 import { ready } from './internal/ready.ts'
 import { shutdown } from './internal/shutdown.ts'
+import { network } from './networks/network.ts'
+import { networkLeases } from './networks/network-leases.ts'
+import { networkState } from './networks/network-state.ts'
+import { networks } from './networks/networks.ts'
 import { operation } from './operations/operation.ts'
 import { operationWait } from './operations/operation-wait.ts'
 import { operationWebsocket } from './operations/operation-websocket.ts'
@@ -34,6 +38,10 @@ const listed: readonly Route[] = [
   instance,
   instanceState,
   instances,
+  network,
+  networkLeases,
+  networkState,
+  networks,
   operation,
   operationWait,
   operationWebsocket,

@@ -2,6 +2,7 @@ import type { ImageQuery, Images } from '#images/images.ts'
 import type { Instances, SourceImage } from '#instances/instances.ts'
 import type { Lifecycle } from '#instances/lifecycle.ts'
 import type { Events } from '#events/events.ts'
+import type { Networks } from '#networks/networks.ts'
 import type { Operations } from '#operations/operations.ts'
 import type { Runtime } from '#lxc/runtime.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
@@ -17,6 +18,7 @@ export interface Services {
   readonly images: Images
   readonly instances: Instances
   readonly lifecycle: Lifecycle
+  readonly networks: Networks
   readonly operations: Operations
   readonly runtime: Runtime
   /** The state of an instance, as `GET …/state` shows it. */

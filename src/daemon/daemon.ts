@@ -9,15 +9,25 @@ import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
 import type { Log } from '#base/log.ts'
+import type { Keys } from '#config/key.ts'
 import { serverKeys } from '#config/server-keys.ts'
 import { deviceKinds, findKind } from '#devices/all.ts'
 import { checkDevices } from '#devices/check.ts'
 import type { DeviceKind } from '#devices/device.ts'
 import { Events } from '#events/events.ts'
+import { findAccount } from '#host/accounts.ts'
+import { hostDaemons } from '#host/daemons.ts'
+import { releaseDhcp } from '#host/dhcp-release.ts'
+import { hostLinks } from '#host/links.ts'
+import { hostNft } from '#host/nft.ts'
 import { run } from '#host/run.ts'
+import { hostSysctls } from '#host/sysctls.ts'
 import { Images } from '#images/images.ts'
 import type { ImageQuery } from '#images/images.ts'
 import { instanceKeys } from '#instances/features/all.ts'
+import { Networks } from '#networks/networks.ts'
+import type { NetworksOptions } from '#networks/networks.ts'
+import { networkTypes } from '#networks/types/all.ts'
 import { Operations } from '#operations/operations.ts'
 import { defaultProfileOf } from '#profiles/default-profile.ts'
 import { Profiles } from '#profiles/profiles.ts'
@@ -58,7 +68,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const operations = new Operations({ events, log })
   const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
   const serverConfig = new ServerConfig({ store, events })
-  const kinds = deviceKinds()
+  const links = hostLinks()
+  const networks = await makeNetworks({ store, events, log, directory, links })
+  const kinds = deviceKinds({ networks, links })
   const profiles = new Profiles({
     store,
     events,
@@ -70,13 +82,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await projects.start()
   const images = new Images({ directory: join(directory, 'images'), store, events, log, run, projects, profiles })
   await images.start()
+  await networks.start()
 
-  const extensions = announcedExtensions(routes, {
-    instance: instanceKeys,
-    project: projectKeys,
-    server: serverKeys,
-    ...Object.fromEntries(kinds.map(({ kind, keys }) => [`device ${kind}`, keys])),
-  })
+  const extensions = extensionsFor(kinds)
 
   let ready = false
   // The parts that are missing here are wired as they land.
@@ -85,6 +93,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     extensions,
     findImage: async (project: string, source: ImageQuery) => images.use(project, source),
     images,
+    networks,
     operations,
     profiles,
     projects,
@@ -113,6 +122,31 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   log.info('The daemon is ready')
   const running = parts.move()
   return { app, services, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** The API extensions that our routes and keys amount to. */
+function extensionsFor(kinds: readonly DeviceKind[]): readonly string[] {
+  return announcedExtensions(routes, {
+    instance: instanceKeys,
+    project: projectKeys,
+    server: serverKeys,
+    network: Object.assign({}, ...networkTypes.map(({ keys }) => keys)) as Keys,
+    ...Object.fromEntries(kinds.map(({ kind, keys }) => [`device ${kind}`, keys])),
+  })
+}
+
+/** Networks on this host, with what they act by. */
+async function makeNetworks(
+  options: Pick<NetworksOptions, 'store' | 'events' | 'log' | 'directory' | 'links'>,
+): Promise<Networks> {
+  return new Networks({
+    ...options,
+    sysctls: hostSysctls,
+    nft: hostNft(),
+    daemons: hostDaemons(),
+    releaseDhcp,
+    account: await findAccount(run, ['lxd', 'nobody']),
+  })
 }
 
 /** A profile's devices are checked as those of an instance that isn't there yet. */

@@ -1,10 +1,12 @@
 import { badRequest } from '#base/failure.ts'
 import type { DeviceConfig, DeviceKind } from './device.ts'
+import { nicBridged } from './nic-bridged.ts'
+import type { BridgedParts } from './nic-bridged.ts'
 import { none } from './none.ts'
 
 /** Every kind of device. What a kind needs of the daemon's parts is handed to its factory here. */
-export function deviceKinds(): readonly DeviceKind[] {
-  return [none]
+export function deviceKinds(parts: BridgedParts): readonly DeviceKind[] {
+  return [nicBridged(parts), none]
 }
 
 /** The key that tells the kinds of one type apart. */

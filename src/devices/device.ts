@@ -46,6 +46,18 @@ export interface DeviceStart {
   readonly volatile: Readonly<Record<string, string>>
 }
 
+/** What the volatile keys of a device are made from. */
+export interface VolatileContext {
+  readonly device: string
+  readonly config: DeviceConfig
+  /** The `volatile.DEVICE.*` keys there are, without that prefix. */
+  readonly volatile: Readonly<Record<string, string>>
+  /** The devices the instance has in all. */
+  readonly devices: Readonly<Record<string, DeviceConfig>>
+  /** The instance's own configuration, with the volatile keys of its other devices. */
+  readonly instanceConfig: Readonly<Record<string, string>>
+}
+
 /**
  * A kind of device: what a user may write, and what it does.
  *
@@ -61,10 +73,9 @@ export interface DeviceKind {
   /** Throws a bad-request Failure for what the keys' own types can not tell. */
   check(config: DeviceConfig, context: CheckContext): void
   /** Volatile keys to be made at creation, such as a MAC address, given what is there already. */
-  volatile?(context: {
-    readonly config: DeviceConfig
-    readonly volatile: Readonly<Record<string, string>>
-  }): Readonly<Record<string, string>>
+  volatile?(context: VolatileContext): Readonly<Record<string, string>>
+  /** The volatile keys that `start` gives and that mean nothing once the instance has stopped. */
+  readonly transient?: readonly string[]
   start(context: DeviceContext, undo: Undo): Promise<DeviceStart>
   stop(context: DeviceContext): Promise<void>
   /** Takes back what outlives a stop, when the device or its instance is removed. */

@@ -153,7 +153,7 @@ export class InstanceCommit {
     for (const [device, of] of Object.entries(devices)) {
       const kind = this.#findKind(of)
       const volatile = InstanceCommit.deviceVolatile({ config }, device)
-      const made = kind.volatile?.({ config: of, volatile }) ?? {}
+      const made = kind.volatile?.({ device, config: of, volatile, devices, instanceConfig: config }) ?? {}
       for (const [key, value] of Object.entries(made)) config[`volatile.${device}.${key}`] = value
     }
     return { ...proposed, config: withoutEmpty(config) }

@@ -60,6 +60,14 @@ export class DeviceSet {
     }
   }
 
+  /** The `volatile.*` keys that mean nothing once the instance has stopped, each with an empty value. */
+  transient({ devices }: Expanded): Config {
+    const keys = Object.entries(devices).flatMap(([device, config]) =>
+      (this.#findKind(config).transient ?? []).map((key) => `volatile.${device}.${key}`),
+    )
+    return Object.fromEntries(keys.map((key) => [key, '']))
+  }
+
   /** Takes back what outlives a stop, when the instance is deleted. */
   async remove(expanded: Expanded): Promise<void> {
     for (const device of ordered(expanded).reverse()) {

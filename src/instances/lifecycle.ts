@@ -236,8 +236,9 @@ export class Lifecycle {
 
   async #cleanUp(record: InstanceRecord): Promise<void> {
     await this.takeDown(record)
-    await this.#options.commit.note(record.project, record.name, {
-      volatile: { 'volatile.last_state.power': 'STOPPED' },
+    const { commit, devices } = this.#options
+    await commit.note(record.project, record.name, {
+      volatile: { ...devices.transient(commit.expand(record)), 'volatile.last_state.power': 'STOPPED' },
     })
   }
 

@@ -19,7 +19,15 @@ async function makeProjects() {
   return { store, projects, heard, networks: networkRecords(store) }
 }
 
-const network = { project: 'p1', name: 'br0', type: 'bridge', description: '', config: {} }
+const network = {
+  project: 'p1',
+  name: 'br0',
+  type: 'bridge',
+  description: '',
+  config: {},
+  hwaddr: '',
+  phase: 'ready' as const,
+}
 
 test('the first start makes the project "default", with everything to itself', async () => {
   const { projects } = await makeProjects()

@@ -1,0 +1,13 @@
+import { sync } from '../reply.ts'
+import { route } from '../route.ts'
+
+/** `/1.0/networks/{name}/leases` */
+export const networkLeases = route('/1.0/networks/{name}/leases', {
+  get: {
+    doc: 'List the addresses in use on a network by the instances of a project.',
+    access: 'view',
+    async handle(services, { params, project }) {
+      return sync(await services.networks.leases(params.name, project))
+    },
+  },
+})

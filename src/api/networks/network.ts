@@ -1,0 +1,65 @@
+import { entityUrl } from '../list.ts'
+import { created, done, sync } from '../reply.ts'
+import { route } from '../route.ts'
+import { NetworkPatch, NetworkPost, NetworkPut } from '#schema/network.ts'
+import type { Network } from '#schema/network.ts'
+
+/** `/1.0/networks/{name}` */
+export const network = route('/1.0/networks/{name}', {
+  get: {
+    doc: 'Get a network.',
+    access: 'view',
+    async handle(services, { params }) {
+      const found = await services.networks.get(params.name)
+      return sync(found, etag(found))
+    },
+  },
+  put: {
+    doc: 'Replace the configuration of a network.',
+    access: 'manage-networks',
+    body: NetworkPut,
+    async handle(services, { params, body, checkEtag, requestor }) {
+      const change = (now: Network) => {
+        checkEtag(etag(now))
+        return body
+      }
+      await services.networks.update(params.name, change, requestor)
+      return done()
+    },
+  },
+  patch: {
+    doc: 'Change some of the configuration of a network.',
+    access: 'manage-networks',
+    body: NetworkPatch,
+    async handle(services, { params, body, checkEtag, requestor }) {
+      const change = (now: Network) => {
+        checkEtag(etag(now))
+        return { description: body.description ?? now.description, config: { ...now.config, ...body.config } }
+      }
+      await services.networks.update(params.name, change, requestor)
+      return done()
+    },
+  },
+  post: {
+    doc: 'Rename a network.',
+    access: 'manage-networks',
+    body: NetworkPost,
+    async handle(services, { params, body, requestor }) {
+      await services.networks.rename(params.name, body.name, requestor)
+      return created(entityUrl(['networks', body.name]))
+    },
+  },
+  delete: {
+    doc: 'Delete a network.',
+    access: 'manage-networks',
+    async handle(services, { params, requestor }) {
+      await services.networks.delete(params.name, requestor)
+      return done()
+    },
+  },
+})
+
+/** What the ETag of a network is computed from: what a client may change, and what it is. */
+function etag({ name, managed, type, description, config }: Network): unknown {
+  return [name, managed, type, description, config]
+}

@@ -1,0 +1,27 @@
+import { created } from '../reply.ts'
+import { entityUrl, listReply } from '../list.ts'
+import { route } from '../route.ts'
+import { NetworksPost } from '#schema/network.ts'
+
+/** `/1.0/networks` */
+export const networks = route('/1.0/networks', {
+  get: {
+    doc: 'List the networks, and the interfaces of the host.',
+    access: 'view',
+    async handle(services, request) {
+      return listReply(request, await services.networks.list(), {
+        url: ({ name }) => entityUrl(['networks', name]),
+        object: (network) => network,
+      })
+    },
+  },
+  post: {
+    doc: 'Create a network.',
+    access: 'manage-networks',
+    body: NetworksPost,
+    async handle(services, { body, requestor }) {
+      await services.networks.create(body, requestor)
+      return created(entityUrl(['networks', body.name]))
+    },
+  },
+})
