@@ -111,12 +111,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await app.ready()
   const server = makeServer(app, routerOptions)
   parts.defer(() => closeServer(server))
-  const socket = join(directory, 'unix.socket')
-  await listenUnix(
-    server,
-    options.descriptor === undefined ? { path: socket, gid: options.gid } : { descriptor: options.descriptor },
-  )
-  if (options.descriptor === undefined) parts.defer(() => rm(socket, { force: true }))
+  await listen(server, options, parts)
 
   ready = true
   log.info('The daemon is ready')
@@ -147,6 +142,13 @@ async function makeNetworks(
     releaseDhcp,
     account: await findAccount(run, ['lxd', 'nobody']),
   })
+}
+
+async function listen(server: Server, options: DaemonOptions, parts: AsyncDisposableStack): Promise<void> {
+  const { directory, descriptor, gid } = options
+  const path = join(directory, 'unix.socket')
+  await listenUnix(server, descriptor === undefined ? { path, gid } : { descriptor })
+  if (descriptor === undefined) parts.defer(() => rm(path, { force: true }))
 }
 
 /** A profile's devices are checked as those of an instance that isn't there yet. */

@@ -375,7 +375,10 @@ test('the same image again is refused', async () => {
 test('of two that import the same image at once one succeeds', async () => {
   const outcomes = await Promise.all([upload(), upload(), upload()])
 
-  assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['Failure', 'Failure', 'Success'])
+  assert.deepEqual(
+    outcomes.map(({ status }) => status).toSorted((a, b) => a.localeCompare(b)),
+    ['Failure', 'Failure', 'Success'],
+  )
   assert.deepEqual(files(), [fingerprint])
 })
 
