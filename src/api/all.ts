@@ -23,6 +23,7 @@ import { profiles } from './profiles/profiles.ts'
 import { project } from './projects/project.ts'
 import { projectState } from './projects/project-state.ts'
 import { projects } from './projects/projects.ts'
+import { resources } from './server/resources.ts'
 import { root } from './server/root.ts'
 import { server } from './server/server.ts'
 import type { Route } from './route.ts'
@@ -51,6 +52,7 @@ const listed: readonly Route[] = [
   project,
   projectState,
   projects,
+  resources,
   root,
   server,
   ready,

@@ -9,6 +9,7 @@ import type { InstanceRecord } from '#store/instance-record.ts'
 import type { Profiles } from '#profiles/profiles.ts'
 import type { Projects } from '#projects/projects.ts'
 
+import type { Resources } from '#schema/resources.ts'
 import type { Environment } from '#server/environment.ts'
 import type { ServerConfig } from '#server/server-config.ts'
 
@@ -28,6 +29,8 @@ export interface Services {
   readonly projects: Projects
   readonly serverConfig: ServerConfig
   readonly environment: Environment
+  /** The hardware of the host, as it is now. */
+  readResources(): Promise<Resources>
   /** The API extensions to announce. */
   readonly extensions: readonly string[]
   readonly profiles: Profiles

@@ -33,6 +33,8 @@ import { defaultProfileOf } from '#profiles/default-profile.ts'
 import { Profiles } from '#profiles/profiles.ts'
 import { projectKeys } from '#projects/project-keys.ts'
 import { Projects } from '#projects/projects.ts'
+import { thisMachine } from '#server/resources/machine.ts'
+import { readResources } from '#server/resources/resources.ts'
 import { ServerConfig } from '#server/server-config.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
@@ -97,6 +99,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     operations,
     profiles,
     projects,
+    readResources: async () => await readResources(await thisMachine()),
     serverConfig,
   } as unknown as Services
   const routerOptions: RouterOptions = {
