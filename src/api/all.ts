@@ -26,6 +26,13 @@ import { projects } from './projects/projects.ts'
 import { resources } from './server/resources.ts'
 import { root } from './server/root.ts'
 import { server } from './server/server.ts'
+import { storagePool } from './storage-pools/storage-pool.ts'
+import { storagePoolResources } from './storage-pools/storage-pool-resources.ts'
+import { storagePools } from './storage-pools/storage-pools.ts'
+import { storageVolume } from './storage-pools/storage-volume.ts'
+import { storageVolumes } from './storage-pools/storage-volumes.ts'
+import { storageVolumesType } from './storage-pools/storage-volumes-type.ts'
+import { storageVolumeState } from './storage-pools/storage-volume-state.ts'
 import type { Route } from './route.ts'
 
 const listed: readonly Route[] = [
@@ -55,6 +62,13 @@ const listed: readonly Route[] = [
   resources,
   root,
   server,
+  storagePool,
+  storagePoolResources,
+  storagePools,
+  storageVolume,
+  storageVolumes,
+  storageVolumesType,
+  storageVolumeState,
   ready,
   shutdown,
 ]

@@ -6,6 +6,7 @@ import type { Networks } from '#networks/networks.ts'
 import type { Operations } from '#operations/operations.ts'
 import type { Runtime } from '#lxc/runtime.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
+import type { Pools } from '#storage/pools.ts'
 import type { Profiles } from '#profiles/profiles.ts'
 import type { Projects } from '#projects/projects.ts'
 
@@ -33,6 +34,7 @@ export interface Services {
   readResources(): Promise<Resources>
   /** The API extensions to announce. */
   readonly extensions: readonly string[]
+  readonly pools: Pools
   readonly profiles: Profiles
   /**
    * Stops the instances and then the daemon. Resolves when the instances are down; operations get `timeout`

@@ -63,6 +63,9 @@ export interface StorageDriver {
   /** The version of what the driver relies on, or undefined where this host can not serve it. */
   version(): Promise<string | undefined>
 
+  /** Throws a Failure where the pool can not be made. Changes nothing. */
+  checkNewPool(pool: Pool): Promise<void>
+  /** Makes a pool that was checked. Whatever is found in its place afterwards is the pool's. */
   createPool(pool: Pool, undo: Undo): Promise<void>
   deletePool(pool: Pool): Promise<void>
   /**

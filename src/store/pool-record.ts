@@ -6,8 +6,8 @@ export interface PoolRecord {
   readonly driver: string
   readonly description: string
   readonly config: Readonly<Record<string, string>>
-  /** A pool that is `creating` when the daemon starts was half made, and is removed. */
-  readonly phase: 'creating' | 'ready'
+  /** A pool that is not `ready` when the daemon starts was half made or half deleted, and is removed. */
+  readonly phase: 'creating' | 'ready' | 'deleting'
 }
 
 export function poolRecords(store: Store): Records<PoolRecord> {

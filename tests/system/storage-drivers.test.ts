@@ -86,6 +86,7 @@ async function create(driver: StorageDriver, pool: Pool, name: string, source?: 
 async function createPool(driver: StorageDriver, config: Record<string, string> = {}): Promise<Pool> {
   const name = `${driver.name}-${Math.random().toString(36).slice(2)}`
   const pool = { name, config, directory: join(pools, name) }
+  await driver.checkNewPool(pool)
   await using steps = undo()
   await driver.createPool(pool, steps)
   steps.keep()

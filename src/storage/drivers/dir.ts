@@ -15,6 +15,7 @@ export function dirDriver(host: DriverHost) {
     volumeKeys: {},
     version: () => Promise.resolve('1'),
 
+    checkNewPool: (pool) => directories.checkNewPool(pool),
     createPool: (pool, undo) => directories.createPool(pool, undo),
     deletePool: (pool) => directories.deletePool(pool),
     mountPool: (pool, known) => directories.mountPool(pool, known),

@@ -56,13 +56,16 @@ export class Directories {
     return join(pool.directory, 'containers', nameOnDisk(volume))
   }
 
-  async createPool(pool: Pool, undo: Undo): Promise<void> {
+  async checkNewPool(pool: Pool): Promise<void> {
     await checkSource(pool)
+    await this.#checkMaps(sourceOf(pool), hasSource(pool) ? sourceOf(pool) : join(pool.directory, '..'))
+  }
+
+  async createPool(pool: Pool, undo: Undo): Promise<void> {
     await mkdir(pool.directory, { mode: 0o711 })
     undo.add(`remove "${pool.directory}"`, () => rmdir(pool.directory))
     await this.#attachSource(pool)
     undo.add(`detach "${pool.directory}"`, () => this.#detachSource(pool))
-    await this.#checkMaps(pool)
     await this.scratch(pool).open()
     undo.add(`empty "${pool.directory}"`, () => this.#empty(pool))
     await makeFolders(pool)
@@ -166,11 +169,11 @@ export class Directories {
     return (await this.#host.mounts.list()).some((mount) => mount.path === pool.directory)
   }
 
-  async #checkMaps(pool: Pool): Promise<void> {
+  async #checkMaps(source: string, directory: string): Promise<void> {
     try {
-      using _ = await this.#host.mounts.detachedBind(pool.directory, { map: trialMap })
+      using _ = await this.#host.mounts.detachedBind(directory, { map: trialMap })
     } catch (cause) {
-      const message = `Cannot use "${sourceOf(pool)}" for a storage pool: its file system can not map ids of containers`
+      const message = `Cannot use "${source}" for a storage pool: its file system can not map ids of containers`
       throw badRequest(message, { cause })
     }
   }

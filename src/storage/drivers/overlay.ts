@@ -41,6 +41,7 @@ export function overlayDriver(host: DriverHost & { readonly trialDirectory: stri
     volumeKeys: {},
     version: () => (version ??= findVersion(host)),
 
+    checkNewPool: (pool) => directories.checkNewPool(pool),
     async createPool(pool, undo) {
       volumes.forgetPool(pool)
       await directories.createPool(pool, undo)
