@@ -40,6 +40,7 @@ import { openSqliteStore } from '#store/sqlite.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
 import { identifyLocal } from './identify.ts'
 import { makeDirectories } from './directories.ts'
+import { makeStorage } from './make-storage.ts'
 
 export interface DaemonOptions {
   /** LXD_DIR. */
@@ -68,22 +69,30 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const store = parts.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
   const events = new Events({ log })
   const operations = new Operations({ events, log })
+  const shared = { store, events, log }
   const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
   const serverConfig = new ServerConfig({ store, events })
+  const { pools } = parts.use(makeStorage({ ...shared, directory }))
   const links = hostLinks()
-  const networks = await makeNetworks({ store, events, log, directory, links })
+  const networks = await makeNetworks({ ...shared, directory, links })
   const kinds = deviceKinds({ networks, links })
   const profiles = new Profiles({
-    store,
-    events,
-    log,
+    ...shared,
     projects,
     instanceKeys,
     checkDevices: (profile) => checkProfileDevices(kinds, profile),
   })
   await projects.start()
-  const images = new Images({ directory: join(directory, 'images'), store, events, log, run, projects, profiles })
+  const images = new Images({
+    ...shared,
+    directory: join(directory, 'images'),
+    run,
+    projects,
+    profiles,
+    onUnused: (fingerprint) => pools.deleteImage(fingerprint),
+  })
   await images.start()
+  await pools.start()
   await networks.start()
 
   const extensions = extensionsFor(kinds)
@@ -97,6 +106,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     images,
     networks,
     operations,
+    pools,
     profiles,
     projects,
     readResources: async () => await readResources(await thisMachine()),

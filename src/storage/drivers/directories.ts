@@ -219,7 +219,9 @@ async function checkSource(pool: Pool): Promise<void> {
 }
 
 async function makeFolders(pool: Pool): Promise<void> {
-  await chmod(pool.directory, 0o711)
+  // Containers go through here to their root; a directory of the user's own stays as open as it was.
+  const { mode } = await lstat(pool.directory)
+  await chmod(pool.directory, hasSource(pool) ? (mode & 0o7777) | 0o011 : 0o711)
   for (const [name, mode] of Object.entries(folders)) {
     const folder = join(pool.directory, name)
     await mkdir(folder, { recursive: true, mode })
