@@ -112,19 +112,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     readResources: async () => await readResources(await thisMachine()),
     serverConfig,
   } as unknown as Services
-  const routerOptions: RouterOptions = {
+  const app = await openApi(options, parts, {
     routes,
     services,
     log,
     ready: () => ready,
     identify: identifyLocal(),
     checkProject: (name) => projects.check(name),
-  }
-  const app = makeRouter(routerOptions)
-  await app.ready()
-  const server = makeServer(app, routerOptions)
-  parts.defer(() => closeServer(server))
-  await listen(server, options, parts)
+  })
 
   ready = true
   log.info('The daemon is ready')
@@ -157,11 +152,20 @@ async function makeNetworks(
   })
 }
 
-async function listen(server: Server, options: DaemonOptions, parts: AsyncDisposableStack): Promise<void> {
-  const { directory, descriptor, gid } = options
+/** Serves the API on the Unix socket, until `parts` are taken down. */
+async function openApi(
+  { directory, descriptor, gid }: DaemonOptions,
+  parts: AsyncDisposableStack,
+  routerOptions: RouterOptions,
+): Promise<FastifyInstance> {
+  const app = makeRouter(routerOptions)
+  await app.ready()
+  const server = makeServer(app, routerOptions)
+  parts.defer(() => closeServer(server))
   const path = join(directory, 'unix.socket')
   await listenUnix(server, descriptor === undefined ? { path, gid } : { descriptor })
   if (descriptor === undefined) parts.defer(() => rm(path, { force: true }))
+  return app
 }
 
 /** A profile's devices are checked as those of an instance that isn't there yet. */
