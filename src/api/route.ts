@@ -58,6 +58,8 @@ export interface Method<Path extends string = string, Schema extends TSchema = T
   readonly access: Access
   /** The shape of the JSON body. Fields it doesn't name are ignored, absent ones get Go's zero value. */
   readonly body?: Schema
+  /** The shape of the metadata it answers with, for the reference. None where it answers with an empty object. */
+  readonly reply?: TSchema
   /** Runs before the daemon is ready, too. */
   readonly early?: boolean
   handle(services: Services, request: Request<Path, Static<Schema>>): Promise<Reply> | Reply

@@ -1,5 +1,4 @@
-import { ProfilePatch, ProfilePost, ProfilePut } from '#schema/profile.ts'
-import type { Profile } from '#schema/profile.ts'
+import { Profile, ProfilePatch, ProfilePost, ProfilePut } from '#schema/profile.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
 import { entityUrl } from '../list.ts'
 import { created, done, sync } from '../reply.ts'
@@ -22,6 +21,7 @@ export const profile = route('/1.0/profiles/{name}', {
   get: {
     doc: 'Get a profile.',
     access: 'view',
+    reply: Profile,
     handle(services, { params, project }) {
       const found = services.profiles.get(project, params.name)
       return sync(profileJson(services, found), etag(found))

@@ -1,5 +1,5 @@
 import { usageOf } from '#projects/usage.ts'
-import type { ProjectState } from '#schema/project.ts'
+import { ProjectState } from '#schema/project.ts'
 import { sync } from '../reply.ts'
 import { route } from '../route.ts'
 
@@ -7,6 +7,7 @@ export const projectState = route('/1.0/projects/{name}/state', {
   get: {
     doc: 'Get what a project may use and does use.',
     access: 'authenticated',
+    reply: ProjectState,
     handle(services, { params }) {
       const { instances, networks } = services.projects.contents(params.name)
       const expanded = instances.map((instance) => ({

@@ -1,5 +1,4 @@
-import { ProjectPatch, ProjectPost, ProjectPut } from '#schema/project.ts'
-import type { Project } from '#schema/project.ts'
+import { Project, ProjectPatch, ProjectPost, ProjectPut } from '#schema/project.ts'
 import type { ProjectRecord } from '#store/project-record.ts'
 import { done, operation, sync } from '../reply.ts'
 import { route } from '../route.ts'
@@ -18,6 +17,7 @@ export const project = route('/1.0/projects/{name}', {
   get: {
     doc: 'Get a project.',
     access: 'authenticated',
+    reply: Project,
     handle(services, { params }) {
       const { value } = services.projects.get(params.name)
       return sync(projectJson(services, value), etag(value))

@@ -1,3 +1,4 @@
+import { Resources } from '#schema/resources.ts'
 import { sync } from '../reply.ts'
 import { route } from '../route.ts'
 
@@ -5,6 +6,7 @@ export const resources = route('/1.0/resources', {
   get: {
     doc: 'Get the hardware of the host.',
     access: 'authenticated',
+    reply: Resources,
     handle: async (services) => sync(await services.readResources()),
   },
 })

@@ -1,5 +1,5 @@
-import { ServerPut } from '#schema/server.ts'
-import type { Server, ServerUntrusted } from '#schema/server.ts'
+import { Server, ServerPut } from '#schema/server.ts'
+import type { ServerUntrusted } from '#schema/server.ts'
 import { done, sync } from '../reply.ts'
 import { route } from '../route.ts'
 import type { Services } from '../services.ts'
@@ -24,6 +24,7 @@ export const server = route('/1.0', {
   get: {
     doc: 'Get the server: what it can, what it runs on, how it is configured.',
     access: 'untrusted',
+    reply: Server,
     handle(services, { trusted, project }) {
       if (!trusted) return sync(publicPart(services, false))
       const shown: Server = {
