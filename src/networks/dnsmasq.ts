@@ -54,13 +54,13 @@ export class Dnsmasq {
     await rm(this.files.raw, { force: true })
   }
 
-  /** Makes the file `name` among its hosts tell of a NIC, and has it read. Does nothing where it does so already. */
-  async setHost(name: string, host: DhcpHost): Promise<void> {
-    if (await this.#write(hostFile(name), dhcpHostLine(host))) this.#reload()
+  /** Makes the file `name` among its hosts tell of a NIC. Tells whether that changed it. */
+  async setHost(name: string, host: DhcpHost): Promise<boolean> {
+    return await this.#write(hostFile(name), dhcpHostLine(host))
   }
 
-  async dropHost(name: string): Promise<void> {
-    if (await this.#write(hostFile(name), undefined)) this.#reload()
+  async dropHost(name: string): Promise<boolean> {
+    return await this.#write(hostFile(name), undefined)
   }
 
   /** The files among its hosts, for asking which it has. */
@@ -69,14 +69,20 @@ export class Dnsmasq {
     return { has: (name) => files.has(hostFile(name)) }
   }
 
-  /** Makes its hosts exactly these, by file name. */
-  async setHosts(hosts: ReadonlyMap<string, DhcpHost>): Promise<void> {
+  /** Makes its hosts exactly these, by file name. Tells whether that changed any. */
+  async setHosts(hosts: ReadonlyMap<string, DhcpHost>): Promise<boolean> {
     const files = new Map([...hosts].map(([name, host]) => [hostFile(name), dhcpHostLine(host)]))
     const found = await readdir(this.files.hosts).catch(() => [])
     let changed = false
     for (const file of found) if (!files.has(file)) changed = (await this.#write(file, undefined)) || changed
     for (const [file, line] of files) changed = (await this.#write(file, line)) || changed
-    if (changed) this.#reload()
+    return changed
+  }
+
+  /** Has it read its hosts again. */
+  reload(): void {
+    const running = this.#daemons.find(this.#daemon)
+    if (running) this.#daemons.reload(running)
   }
 
   /** Whether the file was changed. */
@@ -94,11 +100,6 @@ export class Dnsmasq {
     await writeFile(draft, line, { mode: 0o644 })
     await rename(draft, path)
     return true
-  }
-
-  #reload(): void {
-    const running = this.#daemons.find(this.#daemon)
-    if (running) this.#daemons.reload(running)
   }
 }
 

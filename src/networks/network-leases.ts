@@ -58,13 +58,13 @@ export class NetworkLeases {
         `Instance DNS name "${nic.instance}" already used on network "${network.name}" by device "${other.device}" of instance "${other.instance}" in project "${other.project}"`,
       )
     }
-    await dnsmasq.setHost(fileOf(nic), hostOf(network, nic))
+    if ((await dnsmasq.setHost(fileOf(nic), hostOf(network, nic))) && network.plan.dnsmasq) dnsmasq.reload()
     return !known.has(fileOf(nic))
   }
 
   async drop(network: LeasedNetwork, nic: Omit<NicLease, 'ipv4' | 'ipv6'>): Promise<void> {
     const dnsmasq = this.#dnsmasq(network.name)
-    await dnsmasq.dropHost(fileOf(nic))
+    if ((await dnsmasq.dropHost(fileOf(nic))) && network.plan.dnsmasq) dnsmasq.reload()
     const server = network.plan.dnsmasq?.ipv4?.address
     if (server === undefined || nic.hwaddr === '') return
     for (const { address, hwaddr } of await this.#read(dnsmasq)) {
@@ -91,7 +91,7 @@ export class NetworkLeases {
       if (!taken) names.add(name.toLowerCase())
       hosts.set(fileOf(nic), taken ? host : { ...host, name })
     }
-    await dnsmasq.setHosts(hosts)
+    if ((await dnsmasq.setHosts(hosts)) && network.plan.dnsmasq) dnsmasq.reload()
   }
 
   /** The addresses in use by instances of a project; those of the network itself are shown in the project "default". */
