@@ -10,6 +10,8 @@ export interface Output {
 export interface RunOptions {
   /** Written to standard input, which is empty otherwise. */
   readonly input?: string | Uint8Array
+  /** A file descriptor of this process that becomes standard input. */
+  readonly stdin?: number
   /** The whole environment of the command. Nothing is inherited but PATH and a C.UTF-8 locale. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
@@ -67,7 +69,7 @@ export const run: Run = (program, args, options = {}) => {
   const child = spawn(program, args, {
     cwd: options.cwd ?? '/',
     env: { PATH: searchPath, LC_ALL: 'C.UTF-8', ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe', ...(options.descriptors ?? [])],
+    stdio: [options.stdin ?? 'pipe', 'pipe', 'pipe', ...(options.descriptors ?? [])],
     timeout: options.timeout ?? 600_000,
     killSignal: 'SIGKILL',
     ...(options.signal ? { signal: options.signal } : {}),
