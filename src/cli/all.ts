@@ -1,5 +1,12 @@
 import type { Tree } from './command.ts'
 
+const alias: Tree = {
+  add: { load: async () => (await import('./alias/alias-add.ts')).aliasAdd },
+  list: { aliases: ['ls'], load: async () => (await import('./alias/alias-list.ts')).aliasList },
+  remove: { aliases: ['rm'], load: async () => (await import('./alias/alias-remove.ts')).aliasRemove },
+  rename: { aliases: ['mv'], load: async () => (await import('./alias/alias-rename.ts')).aliasRename },
+}
+
 const config: Tree = {
   device: {
     load: async () => (await import('./config/config-device.ts')).configDevice,
@@ -24,6 +31,28 @@ const config: Tree = {
   unset: { load: async () => (await import('./config/config-unset.ts')).configUnset },
 }
 
+const image: Tree = {
+  alias: {
+    load: async () => (await import('./image/image-alias.ts')).imageAlias,
+    commands: {
+      create: { load: async () => (await import('./image/image-alias-create.ts')).imageAliasCreate },
+      delete: { aliases: ['rm'], load: async () => (await import('./image/image-alias-delete.ts')).imageAliasDelete },
+      list: { aliases: ['ls'], load: async () => (await import('./image/image-alias-list.ts')).imageAliasList },
+      rename: { aliases: ['mv'], load: async () => (await import('./image/image-alias-rename.ts')).imageAliasRename },
+    },
+  },
+  delete: { aliases: ['rm'], load: async () => (await import('./image/image-delete.ts')).imageDelete },
+  edit: { load: async () => (await import('./image/image-edit.ts')).imageEdit },
+  export: { load: async () => (await import('./image/image-export.ts')).imageExport },
+  'get-property': { load: async () => (await import('./image/image-get-property.ts')).imageGetProperty },
+  import: { load: async () => (await import('./image/image-import.ts')).imageImport },
+  info: { load: async () => (await import('./image/image-info.ts')).imageInfo },
+  list: { aliases: ['ls'], load: async () => (await import('./image/image-list.ts')).imageList },
+  'set-property': { load: async () => (await import('./image/image-set-property.ts')).imageSetProperty },
+  show: { load: async () => (await import('./image/image-show.ts')).imageShow },
+  'unset-property': { load: async () => (await import('./image/image-unset-property.ts')).imageUnsetProperty },
+}
+
 const network: Tree = {
   attach: { load: async () => (await import('./network/network-attach.ts')).networkAttach },
   'attach-profile': { load: async () => (await import('./network/network-attach-profile.ts')).networkAttachProfile },
@@ -40,6 +69,15 @@ const network: Tree = {
   set: { load: async () => (await import('./network/network-set.ts')).networkSet },
   show: { load: async () => (await import('./network/network-show.ts')).networkShow },
   unset: { load: async () => (await import('./network/network-unset.ts')).networkUnset },
+}
+
+const operation: Tree = {
+  delete: {
+    aliases: ['cancel', 'rm'],
+    load: async () => (await import('./operation/operation-delete.ts')).operationDelete,
+  },
+  list: { aliases: ['ls'], load: async () => (await import('./operation/operation-list.ts')).operationList },
+  show: { load: async () => (await import('./operation/operation-show.ts')).operationShow },
 }
 
 const profile: Tree = {
@@ -73,6 +111,26 @@ const profile: Tree = {
   unset: { load: async () => (await import('./profile/profile-unset.ts')).profileUnset },
 }
 
+const project: Tree = {
+  create: { load: async () => (await import('./project/project-create.ts')).projectCreate },
+  delete: { aliases: ['rm'], load: async () => (await import('./project/project-delete.ts')).projectDelete },
+  edit: { load: async () => (await import('./project/project-edit.ts')).projectEdit },
+  get: { load: async () => (await import('./project/project-get.ts')).projectGet },
+  info: { load: async () => (await import('./project/project-info.ts')).projectInfo },
+  list: { aliases: ['ls'], load: async () => (await import('./project/project-list.ts')).projectList },
+  rename: { aliases: ['mv'], load: async () => (await import('./project/project-rename.ts')).projectRename },
+  set: { load: async () => (await import('./project/project-set.ts')).projectSet },
+  show: { load: async () => (await import('./project/project-show.ts')).projectShow },
+  switch: { load: async () => (await import('./project/project-switch.ts')).projectSwitch },
+  unset: { load: async () => (await import('./project/project-unset.ts')).projectUnset },
+}
+
+const remote: Tree = {
+  'get-default': { load: async () => (await import('./remote/remote-get-default.ts')).remoteGetDefault },
+  list: { aliases: ['ls'], load: async () => (await import('./remote/remote-list.ts')).remoteList },
+  switch: { aliases: ['set-default'], load: async () => (await import('./remote/remote-switch.ts')).remoteSwitch },
+}
+
 const storage: Tree = {
   create: { load: async () => (await import('./storage/storage-create.ts')).storageCreate },
   delete: { aliases: ['rm'], load: async () => (await import('./storage/storage-delete.ts')).storageDelete },
@@ -94,20 +152,30 @@ const storage: Tree = {
 
 /** Every command of `lxc`. Each is loaded when it is called. */
 export const all: Tree = {
+  alias: { load: async () => (await import('./alias/alias.ts')).alias, commands: alias },
   config: { load: async () => (await import('./config/config.ts')).config, commands: config },
   delete: { aliases: ['rm'], load: async () => (await import('./instance/delete.ts')).deleteCommand },
   exec: { load: async () => (await import('./instance/exec.ts')).exec },
   help: { load: async () => (await import('./server/help.ts')).help },
-  init: { hidden: true, load: async () => (await import('./instance/init.ts')).init },
+  image: { load: async () => (await import('./image/image.ts')).image, commands: image },
+  info: { load: async () => (await import('./instance/info.ts')).info },
+  init: { hidden: true, load: async () => (await import('./lxd/init.ts')).init },
   launch: { load: async () => (await import('./instance/launch.ts')).launch },
   list: { aliases: ['ls'], load: async () => (await import('./instance/list.ts')).list },
+  monitor: { hidden: true, load: async () => (await import('./server/monitor.ts')).monitor },
   network: { load: async () => (await import('./network/network.ts')).network, commands: network },
+  operation: { load: async () => (await import('./operation/operation.ts')).operation, commands: operation },
   pause: { hidden: true, load: async () => (await import('./instance/pause.ts')).pause },
   profile: { load: async () => (await import('./profile/profile.ts')).profile, commands: profile },
+  project: { load: async () => (await import('./project/project.ts')).project, commands: project },
   query: { hidden: true, load: async () => (await import('./server/query.ts')).query },
+  remote: { load: async () => (await import('./remote/remote.ts')).remote, commands: remote },
   rename: { load: async () => (await import('./instance/rename.ts')).rename },
   restart: { load: async () => (await import('./instance/restart.ts')).restart },
+  shutdown: { load: async () => (await import('./lxd/shutdown.ts')).shutdown },
   start: { load: async () => (await import('./instance/start.ts')).start },
   stop: { load: async () => (await import('./instance/stop.ts')).stop },
   storage: { load: async () => (await import('./storage/storage.ts')).storage, commands: storage },
+  version: { load: async () => (await import('./server/version.ts')).version },
+  waitready: { load: async () => (await import('./lxd/wait-ready.ts')).waitReady },
 }

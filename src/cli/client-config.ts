@@ -1,10 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { badRequest } from '#base/failure.ts'
 
 import { readPlainYaml } from './plain-yaml.ts'
-import { writeYaml } from './yaml.ts'
 
 /** A server as `config.yml` describes it. */
 export interface RemoteConfig {
@@ -73,20 +72,14 @@ export async function readClientConfig(directory: string): Promise<ClientConfig>
   })
 }
 
-/** Replaces `config.yml`. Static remotes stay out of it, but for `local`. */
-export function writeClientConfig(directory: string, config: ClientConfig): void {
-  const stored = Object.entries(config.remotes).filter(([name]) => name === 'local' || !(name in staticRemotes))
-  const remotes = Object.fromEntries(stored.sort(([a], [b]) => (a < b ? -1 : 1)))
-  const text = writeYaml({ 'default-remote': config['default-remote'], remotes, aliases: config.aliases })
-
-  mkdirSync(directory, { recursive: true, mode: 0o750 })
-  const file = join(directory, 'config.yml')
-  writeFileSync(`${file}.new`, text, { mode: 0o600 })
-  renameSync(`${file}.new`, file)
-}
-
+/** A static remote keeps nothing of the user's but the project. */
 function withStatic(config: ClientConfig): ClientConfig {
-  return { ...config, remotes: { ...config.remotes, ...staticRemotes } }
+  const remotes: Record<string, RemoteConfig> = { ...config.remotes }
+  for (const [name, remote] of Object.entries(staticRemotes)) {
+    const project = config.remotes[name]?.project
+    remotes[name] = project === undefined ? remote : { ...remote, project }
+  }
+  return { ...config, remotes }
 }
 
 async function readAnyYaml(file: string, text: string): Promise<unknown> {

@@ -92,6 +92,8 @@ export interface Call<F extends Flags = Flags> {
   /** Which of `flags` were given rather than left at their default. */
   readonly given: ReadonlySet<string>
   readonly globals: GlobalValues
+  /** The program's own. */
+  readonly version: string
   readonly remotes: Remotes
   readonly at: Surroundings
 }

@@ -28,3 +28,19 @@ function scaled(value: number, base: number, units: readonly string[], decimals:
   }
   return `${rest.toFixed(decimals)}${units[unit]}`
 }
+
+/** Bytes in millions: `0.99MB`, counted as LXD counts them for images, in powers of 1024. */
+export function formatMegabytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(2)}MB`
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** A point in time as lists of images show it: `Nov 23, 2026 at 10:28pm (UTC)`. */
+export function formatUploadTime(time: string): string {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) return ''
+  const hour = date.getUTCHours()
+  const clock = `${hour % 12 || 12}:${String(date.getUTCMinutes()).padStart(2, '0')}${hour < 12 ? 'am' : 'pm'}`
+  return `${MONTHS[date.getUTCMonth()]!} ${date.getUTCDate()}, ${date.getUTCFullYear()} at ${clock} (UTC)`
+}

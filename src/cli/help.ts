@@ -38,6 +38,11 @@ export function commandUsage(command: AnyCommand, { program, flags }: HelpOption
 
 /** What `--help` prints for a group, or for the program itself when `group.name` is empty. */
 export async function groupHelp(group: Group, tree: Tree, options: HelpOptions): Promise<string> {
+  return `${sections([description(group)])}\n${await groupUsage(group, tree, options)}`
+}
+
+/** The same without the description. */
+export async function groupUsage(group: Group, tree: Tree, options: HelpOptions): Promise<string> {
   const { program } = options
   const path = group.name === '' ? program : `${program} ${group.name}`
   const usage = group.name === '' ? [`  ${path} [command]`] : [`  ${path} [flags]`, `  ${path} [command]`]
@@ -48,7 +53,6 @@ export async function groupHelp(group: Group, tree: Tree, options: HelpOptions):
       : options.flags
 
   const text = sections([
-    description(group),
     ['Usage', usage],
     ['Aliases', group.aliases === undefined ? [] : [indent([own, ...group.aliases].join(', '))]],
     ['Available Commands', await commandLines(tree, options, 2)],

@@ -69,7 +69,8 @@ async function dispatch(program: Program, words: readonly string[], at: Surround
     project: globals.project,
     ...(globals.debug ? { trace: (line: string) => at.warn(`${line}\n`) } : {}),
   })
-  const call: Call = { args: parsed.args, flags: parsed.values, given: parsed.given, globals, remotes, at }
+  const { version } = program
+  const call: Call = { version, args: parsed.args, flags: parsed.values, given: parsed.given, globals, remotes, at }
   const outcome = (await run(loaded, call)) ?? 0
   if (outcome !== 'usage') return outcome
   const { commandUsage } = await import('./help.ts')
@@ -154,7 +155,12 @@ async function runGroup(
     subCommands: values['sub-commands'] === true,
     all: values['all'] === true,
   }
-  const { commandHelp, groupHelp } = await import('./help.ts')
+  const { commandHelp, groupHelp, groupUsage } = await import('./help.ts')
+  if (found.path.length > 0 && !values['help']) {
+    at.warn(await groupUsage(found.loaded, found.entry.commands ?? {}, options))
+    return 0
+  }
+
   const wanted = topic.length === 0 ? found : find(program, topic)
   const loaded = wanted.path.length === 0 ? program.about : await wanted.entry.load()
   at.print(

@@ -77,10 +77,16 @@ function arrangeFields(shape: Fields, value: unknown, target: Target): unknown {
   const from = isObject(value) ? value : {}
   const arranged: Record<string, unknown> = {}
   for (const [name, of] of Object.entries(shape.fields)) {
-    const item = arrange(of, from[name], target)
+    const item = arrange(of, from[name] ?? fieldOfAnyCase(from, name), target)
     if (item !== undefined) arranged[name] = item
   }
   return arranged
+}
+
+/** LXD writes some fields with a capital, and reads all whatever their case. */
+function fieldOfAnyCase(from: Readonly<Record<string, unknown>>, name: string): unknown {
+  const written = Object.keys(from).find((key) => key.toLowerCase() === name.toLowerCase())
+  return written === undefined ? undefined : from[written]
 }
 
 function arrangePlain(shape: string, value: unknown, target: Target): unknown {

@@ -38,7 +38,7 @@ export async function exchange(stream: Duplex, request: HttpRequest): Promise<Ht
   // answer is worth more than our failure to go on sending.
   const sending = send(stream, request).catch(() => undefined)
 
-  const incoming = new Incoming(stream)
+  const incoming = new Incoming(stream as AsyncIterable<Uint8Array>)
   let head = await readHead(incoming)
   while (head.status === 100) head = await readHead(incoming)
 

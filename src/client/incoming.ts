@@ -1,11 +1,9 @@
-import type { Duplex } from 'node:stream'
-
 import { unavailable } from '#base/failure.ts'
 
 const EMPTY = new Uint8Array(0)
 
 /**
- * The bytes that arrive on a stream, taken piece by piece as a protocol asks for them.
+ * The bytes of a source, a stream for one, taken piece by piece as a protocol asks for them.
  *
  * Nothing is read ahead of what was asked for but the chunk that was being
  * looked at, so a slow taker slows the sender down.
@@ -14,8 +12,8 @@ export class Incoming {
   readonly #chunks: AsyncIterator<Uint8Array>
   #rest: Uint8Array = EMPTY
 
-  constructor(stream: Duplex) {
-    this.#chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#chunks = source[Symbol.asyncIterator]()
   }
 
   /** What is there, at most `limit` bytes, waiting for the first if there is none; undefined at the end. */
@@ -48,7 +46,7 @@ export class Incoming {
    */
   async until(mark: string, limit: number): Promise<string | undefined> {
     for (;;) {
-      const rest = Buffer.from(this.#rest.buffer, this.#rest.byteOffset, this.#rest.length)
+      const rest = asBuffer(this.#rest)
       const end = rest.indexOf(mark, 0, 'latin1')
       if (end > limit || (end < 0 && rest.length > limit)) throw unavailable('The server sent a head that is too long')
       if (end >= 0) {
@@ -64,9 +62,33 @@ export class Incoming {
     }
   }
 
+  /** All bytes up to `mark`, which is taken and left out. Throws if the stream ends before it. */
+  async *upTo(mark: Uint8Array): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const rest = asBuffer(this.#rest)
+      const end = rest.indexOf(mark)
+      if (end >= 0) {
+        if (end > 0) yield this.#take(end)
+        this.#take(mark.length)
+        return
+      }
+
+      // The end of what is here may be the beginning of the mark.
+      const safe = rest.length - mark.length + 1
+      if (safe > 0) yield this.#take(safe)
+      const next = await this.#chunks.next()
+      if (next.done) throw unavailable('The server closed the connection in the middle of a message')
+      this.#rest = this.#rest.length === 0 ? next.value : Buffer.concat([this.#rest, next.value])
+    }
+  }
+
   #take(count: number): Uint8Array {
     const taken = this.#rest.subarray(0, count)
     this.#rest = count === this.#rest.length ? EMPTY : this.#rest.subarray(count)
     return taken
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }

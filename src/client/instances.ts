@@ -1,4 +1,6 @@
-import { path, type Connection } from './connection.ts'
+import { unavailable } from '#base/failure.ts'
+
+import { path, readText, type Connection } from './connection.ts'
 import type { Operation } from './operations.ts'
 
 /** Settings by name. */
@@ -170,4 +172,12 @@ export async function renameInstance(connection: Connection, name: string, to: s
 export async function deleteInstance(connection: Connection, name: string): Promise<Operation> {
   const reply = await connection.request<Operation>('DELETE', path`/1.0/instances/${name}`)
   return reply.metadata
+}
+
+/** A log file of an instance as text. */
+export async function readInstanceLog(connection: Connection, name: string, file: string): Promise<string> {
+  await using reply = await connection.open('GET', path`/1.0/instances/${name}/logs/${file}`)
+  const text = await readText(reply.body)
+  if (reply.status !== 200) throw unavailable(`Cannot read log "${file}" of instance "${name}"`)
+  return text
 }

@@ -171,7 +171,7 @@ async function resolveImage(
     return { fingerprint: target, type }
   } catch (error) {
     if (kindOf(error) !== 'not-found') throw error
-    return await getImage(connection, name)
+    return (await getImage(connection, name)).image
   }
 }
 

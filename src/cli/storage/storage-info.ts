@@ -40,7 +40,7 @@ function groupUsers(urls: readonly string[]): ReadonlyMap<string, readonly strin
     const parts = path.split('/').slice(2).map(decodeURIComponent)
     const kind = parts[0] === 'storage-pools' ? 'volumes' : (parts[0] ?? '')
     const project = new URLSearchParams(query).get('project')
-    const shown = parts[2] === 'snapshots' ? `${parts[1]!}/${parts[3]!}` : (parts.at(-1) ?? '')
+    const shown = (kind === 'instances' ? parts[1] : parts.at(-1)) ?? ''
     groups.set(kind, [...(groups.get(kind) ?? []), project === null ? shown : `${shown} (project "${project}")`])
   }
   for (const names of groups.values()) names.sort()

@@ -60,11 +60,12 @@ export const storageVolumeList = command({
       if (column === undefined) throw badRequest(`Unknown column shorthand char '${letter}' in '${flags.columns}'`)
       return column
     })
+    volumes.sort((a, b) => compareRows([a.name, a.type], [b.name, b.type]))
     const rows = volumes.map((volume) => shown.map(([, show]) => show(volume)))
     at.print(
       await renderList(flags.format, {
         header: shown.map(([header]) => header),
-        rows: rows.sort(compareRows),
+        rows,
         raw: arrangeFor(flags.format, list(volumeShape), volumes),
       }),
     )

@@ -1,0 +1,3 @@
+import { group } from '../command.ts'
+
+export const alias = group({ name: 'alias', doc: 'Manage command aliases' })

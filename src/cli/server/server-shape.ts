@@ -1,0 +1,38 @@
+import { fields, list, map } from '../shape.ts'
+
+/** What `info` prints of a server. */
+export const serverShape = fields({
+  config: map('any'),
+  api_extensions: list('text'),
+  api_status: 'text',
+  api_version: 'text',
+  auth: 'text',
+  public: 'bool',
+  auth_methods: list('text'),
+  environment: fields({
+    addresses: list('text'),
+    architectures: list('text'),
+    certificate: 'text',
+    certificate_fingerprint: 'text',
+    driver: 'text',
+    driver_version: 'text',
+    firewall: 'text',
+    kernel: 'text',
+    kernel_architecture: 'text',
+    kernel_features: map('text'),
+    kernel_version: 'text',
+    lxc_features: map('text'),
+    os_name: 'text',
+    os_version: 'text',
+    project: 'text',
+    server: 'text',
+    server_clustered: 'bool',
+    server_event_mode: 'text',
+    server_name: 'text',
+    server_pid: 'number',
+    server_version: 'text',
+    storage: 'text',
+    storage_version: 'text',
+    storage_supported_drivers: list(fields({ name: 'text', version: 'text', remote: 'bool' })),
+  }),
+})
