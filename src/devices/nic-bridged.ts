@@ -8,7 +8,7 @@ import type { Link, LinkChange, Links } from '#host/links.ts'
 import type { LxcItem } from '#lxc/runtime.ts'
 import type { ManagedNetwork, Networks } from '#networks/networks.ts'
 import type { CheckContext, DeviceConfig, DeviceContext, DeviceKind, DeviceStart } from './device.ts'
-import { checkNicName, hostName, newHostName, nicIdentity, nicKeys, nicVolatile } from './nic-common.ts'
+import { checkNicName, hostName, hwaddrOf, newHostName, nicIdentity, nicKeys, nicVolatile } from './nic-common.ts'
 
 /** What bridged NICs need of the daemon. */
 export interface BridgedParts {
@@ -68,7 +68,7 @@ export function nicBridged(parts: BridgedParts): DeviceKind {
     },
     async remove(context) {
       const { owner, device } = context
-      const lease = { project: owner.project, instance: owner.name, device, hwaddr: nicIdentity(context).hwaddr }
+      const lease = { project: owner.project, instance: owner.name, device, hwaddr: hwaddrOf(context) ?? '' }
       const network = parts.networks.find(bridgeOf(context.config))
       if (network) await parts.networks.detach(network.name, lease)
     },

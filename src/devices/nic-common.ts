@@ -41,10 +41,16 @@ export function nicVolatile({ device, config, volatile, devices, instanceConfig 
 }
 
 /** What a NIC is called inside, and its MAC address. */
-export function nicIdentity({ device, config, volatile }: DeviceContext): { name: string; hwaddr: string } {
-  const hwaddr = (config['hwaddr'] || volatile['hwaddr'] || '').toLowerCase()
-  if (hwaddr === '') throw badRequest(`Cannot start device "${device}": it has no MAC address`)
+export function nicIdentity(context: DeviceContext): { name: string; hwaddr: string } {
+  const { device, config, volatile } = context
+  const hwaddr = hwaddrOf(context)
+  if (hwaddr === undefined) throw badRequest(`Cannot start device "${device}": it has no MAC address`)
   return { name: config['name'] || volatile['name'] || 'eth0', hwaddr }
+}
+
+/** The MAC address of a NIC; one that never started may have none. */
+export function hwaddrOf({ config, volatile }: DeviceContext): string | undefined {
+  return (config['hwaddr'] || volatile['hwaddr'])?.toLowerCase()
 }
 
 /**

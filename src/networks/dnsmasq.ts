@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure } from '#base/failure.ts'
+import { badRequest, Failure } from '#base/failure.ts'
 import type { DaemonIdentity, Daemons, RunningDaemon } from '#host/daemons.ts'
+import { CommandError } from '#host/run.ts'
 import { dhcpHostLine, dnsmasqArguments, dnsmasqFiles, dnsmasqMark } from './dnsmasq-config.ts'
 import type { DhcpHost, DnsmasqFiles, DnsmasqSettings } from './dnsmasq-config.ts'
 
@@ -42,7 +43,7 @@ export class Dnsmasq {
     try {
       await this.#daemons.start(this.#daemon, args)
     } catch (error) {
-      throw new Failure('internal', `Cannot start dnsmasq for network "${settings.link}"`, { cause: error })
+      throw startFailure(settings, error)
     }
   }
 
@@ -101,6 +102,13 @@ export class Dnsmasq {
     await rename(draft, path)
     return true
   }
+}
+
+/** dnsmasq(8), exit codes: 1 for its configuration, of which only the administrator's own lines are not of our making. */
+function startFailure({ link, raw }: DnsmasqSettings, cause: unknown): Failure {
+  const configured = raw !== '' && cause instanceof CommandError && cause.code === 1
+  if (configured) return badRequest('Invalid network configuration: "raw.dnsmasq"', { cause })
+  return new Failure('internal', `Cannot start dnsmasq for network "${link}"`, { cause })
 }
 
 /** A file name for any text: dnsmasq passes over some names, such as those that end with `~`. */
