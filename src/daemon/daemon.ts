@@ -72,10 +72,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const shared = { store, events, log }
   const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
   const serverConfig = new ServerConfig({ store, events })
-  const { pools } = parts.use(makeStorage({ ...shared, directory }))
+  const storage = parts.use(makeStorage({ ...shared, directory }))
   const links = hostLinks()
   const networks = await makeNetworks({ ...shared, directory, links })
-  const kinds = deviceKinds({ networks, links })
+  const kinds = deviceKinds({ ...storage, networks, links })
   const profiles = new Profiles({
     ...shared,
     projects,
@@ -89,10 +89,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     run,
     projects,
     profiles,
-    onUnused: (fingerprint) => pools.deleteImage(fingerprint),
+    onUnused: (fingerprint) => storage.pools.deleteImage(fingerprint),
   })
   await images.start()
-  await pools.start()
+  await storage.pools.start()
   await networks.start()
 
   const extensions = extensionsFor(kinds)
@@ -106,7 +106,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     images,
     networks,
     operations,
-    pools,
+    pools: storage.pools,
     profiles,
     projects,
     readResources: async () => await readResources(await thisMachine()),

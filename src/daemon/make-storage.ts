@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '#base/log.ts'
 import type { Events } from '#events/events.ts'
+import { mountsInside } from '#guest/mounts-inside.ts'
+import type { MountsInside } from '#guest/mounts-inside.ts'
 import { realMounts } from '#host/mounts.ts'
 import type { Mounts } from '#host/mounts.ts'
 import { run } from '#host/run.ts'
@@ -16,6 +18,8 @@ export interface Storage extends AsyncDisposable {
   readonly pools: Pools
   readonly drivers: readonly StorageDriver[]
   readonly mounts: Mounts
+  readonly inside: MountsInside
+  readonly devicesDirectory: string
 }
 
 /** How long the daemon waits at its end for deleted files to go, in milliseconds. The next start sees to the rest. */
@@ -38,6 +42,8 @@ export function makeStorage(options: {
     pools,
     drivers,
     mounts,
+    inside: mountsInside(run),
+    devicesDirectory: join(options.directory, 'devices'),
     async [Symbol.asyncDispose]() {
       const stop = new AbortController()
       await Promise.race([pools.settle(), sleep(patience, undefined, { signal: stop.signal })])

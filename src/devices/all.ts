@@ -1,12 +1,14 @@
 import { badRequest } from '#base/failure.ts'
 import type { DeviceConfig, DeviceKind } from './device.ts'
+import { disk } from './disk.ts'
+import type { DiskParts } from './disk.ts'
 import { nicBridged } from './nic-bridged.ts'
 import type { BridgedParts } from './nic-bridged.ts'
 import { none } from './none.ts'
 
 /** Every kind of device. What a kind needs of the daemon's parts is handed to its factory here. */
-export function deviceKinds(parts: BridgedParts): readonly DeviceKind[] {
-  return [nicBridged(parts), none]
+export function deviceKinds(parts: BridgedParts & DiskParts): readonly DeviceKind[] {
+  return [disk(parts), nicBridged(parts), none]
 }
 
 /** The key that tells the kinds of one type apart. */

@@ -1,10 +1,15 @@
+import { fstat as fstatCallback } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import { hostRoot } from '#base/idmap.ts'
 import type { IdMap } from '#base/idmap.ts'
 import { SyscallError } from './native.ts'
 import * as sys from './syscalls.ts'
 import type { Descriptor } from './syscalls.ts'
 import type { UserNamespaces } from './user-namespaces.ts'
+
+const fstat = promisify(fstatCallback)
 
 /** One line of the mount table (proc(5), `/proc/pid/mountinfo`). */
 export interface MountEntry {
@@ -31,8 +36,14 @@ export interface BindOptions {
   /** With everything mounted below the source. All options apply to that, too. */
   readonly recursive?: boolean
   readonly flags?: readonly MountFlag[]
-  /** Private unless said otherwise; undefined keeps that of the source. */
+  /** Private unless said otherwise; `keep` leaves that of the source. */
   readonly propagation?: Propagation | 'keep'
+}
+
+/** A mount that is attached nowhere; it goes with its descriptor. */
+export interface DetachedMount extends Disposable {
+  readonly number: number
+  readonly kind: 'directory' | 'file' | 'block device'
 }
 
 /** The directories of an overlay (overlayfs in the kernel's documentation). */
@@ -53,7 +64,9 @@ export interface Mounts {
   /** Mounts the file or directory `source` at `target`, which is of the same kind. */
   bind(source: string, target: string, options?: BindOptions): Promise<void>
   /** A bind mount that is not attached anywhere yet, to be handed to another mount namespace. */
-  detachedBind(source: string, options?: BindOptions): Promise<Descriptor>
+  detachedBind(source: string, options?: BindOptions): Promise<DetachedMount>
+  /** Attaches a mount at `target`. */
+  attach(mount: DetachedMount, target: string): Promise<void>
   overlay(layers: OverlayLayers, target: string): Promise<void>
   /** Unmounts what is at `path` on top; no failure where nothing is. A mount in use goes as soon as it is free. */
   unmount(path: string): Promise<void>
@@ -96,14 +109,14 @@ export function realMounts(userNamespaces: UserNamespaces, options: { readonly a
     return userNamespaces.use(map, work)
   }
 
-  async function detachedBind(source: string, options: BindOptions = {}): Promise<Descriptor> {
+  async function detachedBind(source: string, options: BindOptions = {}): Promise<DetachedMount> {
     const recursive = options.recursive ?? false
     const clone = await sys.cloneMountLater(source, { recursive })
     try {
-      return await withMap(options.map, (namespace) => {
+      await withMap(options.map, (namespace) => {
         sys.changeMount(clone.number, { ...attributesOf(options), ...mapTo(namespace), recursive })
-        return clone
       })
+      return Object.assign(clone, { kind: kindOf(await fstat(clone.number)) })
     } catch (error) {
       clone[Symbol.dispose]()
       throw error
@@ -121,6 +134,10 @@ export function realMounts(userNamespaces: UserNamespaces, options: { readonly a
     },
 
     detachedBind,
+
+    async attach(mount, target) {
+      sys.attachMount(mount.number, target)
+    },
 
     async overlay(layers, target) {
       await withMap(layers.map, (namespace) => mountOverlay(layers, target, { namespace, ...options }))
@@ -142,6 +159,10 @@ export function realMounts(userNamespaces: UserNamespaces, options: { readonly a
       await sys.syncfs(directory.fd)
     },
   }
+}
+
+function kindOf(stat: Stats): DetachedMount['kind'] {
+  return stat.isDirectory() ? 'directory' : stat.isBlockDevice() ? 'block device' : 'file'
 }
 
 function mapTo(namespace: number | undefined): sys.MountChange {

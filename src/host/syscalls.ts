@@ -34,6 +34,8 @@ export const atCwd = -100
 
 export const openFlags = {
   cloexec: 0o2000000,
+  create: 0o100,
+  exclusive: 0o200,
   directory: 0o200000,
   nofollow: 0o400000,
   path: 0o10000000,
@@ -74,6 +76,13 @@ const syncfsCall = libc('int syncfs(int descriptor)')
 /** Writes all of a file system's dirty data to disk (syncfs(2)); takes as long as that takes, on another thread. */
 export async function syncfs(descriptor: number): Promise<void> {
   await syncfsCall.later(descriptor)
+}
+
+const fchdirCall = libc('int fchdir(int descriptor)')
+
+/** Makes an open directory the current one of the process. */
+export function fchdir(directory: Descriptor): void {
+  fchdirCall(directory.number)
 }
 
 // --- mounts ----------------------------------------------------------------------------------------------------------
