@@ -21,7 +21,7 @@ const namespaces = realUserNamespaces()
 const mounts = realMounts(namespaces)
 const inside = mountsInside(run)
 
-const root = '/var/tmp/container'
+const root = '/tmp/container'
 const guests: ChildProcess[] = []
 after(() => guests.forEach((guest) => guest.kill('SIGKILL')))
 
@@ -57,8 +57,8 @@ async function startGuest(): Promise<number> {
 }
 
 const pid = await startGuest()
-mkdirSync('/srv/data', { recursive: true })
-writeFileSync('/srv/data/file', 'of the host')
+mkdirSync('/tmp/srv/data', { recursive: true })
+writeFileSync('/tmp/srv/data/file', 'of the host')
 
 /** What the guest's root reads at a path, with its own eyes. */
 async function cat(path: string): Promise<string> {
@@ -95,14 +95,14 @@ async function asGuest(...command: string[]): Promise<string> {
 }
 
 test('a mount appears in a running container with ids of the container, and goes again', async () => {
-  using mount = await mounts.detachedBind('/srv/data', { map })
+  using mount = await mounts.detachedBind('/tmp/srv/data', { map })
   await inside.attach(pid, mount, { path: '/mnt/new/folder', owner })
 
   assert.equal(await cat('/mnt/new/folder/file'), 'of the host')
   assert.equal((await asGuest('stat', '-c', '%u:%g', '/mnt/new/folder/file')).trim(), '0:0')
   assert.equal((await asGuest('stat', '-c', '%u:%g', '/mnt/new')).trim(), '0:0')
   await asGuest('touch', '/mnt/new/folder/written')
-  assert.equal(statSync('/srv/data/written').uid, 0)
+  assert.equal(statSync('/tmp/srv/data/written').uid, 0)
   assert.equal(statSync(`${root}-tree/mnt/new`).uid, 0)
 
   await inside.detach(pid, '/mnt/new/folder')
@@ -112,7 +112,7 @@ test('a mount appears in a running container with ids of the container, and goes
 })
 
 test('a file is mounted on a file, and a read-only mount can not be written', async () => {
-  using mount = await mounts.detachedBind('/srv/data/file', { map, readonly: true })
+  using mount = await mounts.detachedBind('/tmp/srv/data/file', { map, readonly: true })
   await inside.attach(pid, mount, { path: '/etc/some/file', owner })
   assert.equal(await cat('/etc/some/file'), 'of the host')
   await assert.rejects(asGuest('sh', '-c', 'echo x >/etc/some/file'), /Read-only file system/)
@@ -121,24 +121,24 @@ test('a file is mounted on a file, and a read-only mount can not be written', as
 })
 
 test('links of the guest lead nowhere but into the guest', async () => {
-  mkdirSync('/srv/victim', { recursive: true })
+  mkdirSync('/tmp/srv/victim', { recursive: true })
   const before = readFileSync('/proc/self/mountinfo', 'utf8')
-  symlinkSync('/srv/victim', `${root}-tree/mnt/absolute`)
-  symlinkSync('../../../../../../srv/victim', `${root}-tree/mnt/relative`)
-  symlinkSync('/proc/1/root/srv/victim', `${root}-tree/mnt/magic`)
+  symlinkSync('/tmp/srv/victim', `${root}-tree/mnt/absolute`)
+  symlinkSync('../../../../../../tmp/srv/victim', `${root}-tree/mnt/relative`)
+  symlinkSync('/proc/1/root/tmp/srv/victim', `${root}-tree/mnt/magic`)
   for (const link of ['absolute', 'relative', 'magic']) {
-    using mount = await mounts.detachedBind('/srv/data', { map })
+    using mount = await mounts.detachedBind('/tmp/srv/data', { map })
     await inside.attach(pid, mount, { path: `/mnt/${link}/below`, owner }).catch((error: unknown) => {
       assert.match(explain(error), /EEXIST|ELOOP|ENOENT|EXDEV|ENOTDIR/)
     })
     await inside.detach(pid, `/mnt/${link}/below`)
   }
-  assert.deepEqual(readdirSync('/srv/victim'), [])
+  assert.deepEqual(readdirSync('/tmp/srv/victim'), [])
   assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before)
 })
 
 test('what can not be mounted on says so and leaves nothing', async () => {
-  using mount = await mounts.detachedBind('/srv/data', { map })
+  using mount = await mounts.detachedBind('/tmp/srv/data', { map })
   await assert.rejects(inside.attach(pid, mount, { path: '/bin/busybox', owner }), /ENOTDIR/)
   await assert.rejects(inside.attach(pid, mount, { path: '/bin/busybox/x', owner }), /ENOTDIR/)
   assert.equal(existsSync(`${root}-tree/srv`), false)
@@ -146,7 +146,7 @@ test('what can not be mounted on says so and leaves nothing', async () => {
 
 test('mounts made inside do not come out', async () => {
   const before = readFileSync('/proc/self/mountinfo', 'utf8')
-  using mount = await mounts.detachedBind('/srv/data', { map, propagation: 'slave' })
+  using mount = await mounts.detachedBind('/tmp/srv/data', { map, propagation: 'slave' })
   await inside.attach(pid, mount, { path: '/mnt/slave', owner })
   await asGuest('mkdir', '-p', '/mnt/slave/inner')
   await asGuest('mount', '-t', 'tmpfs', 'none', '/mnt/slave/inner')
