@@ -4,6 +4,7 @@ import type { Log } from '#base/log.ts'
 import { Locks } from '#base/locks.ts'
 import type { Work } from '#base/progress.ts'
 import { Undo } from '#base/undo.ts'
+import { withoutEmpty } from '#config/config.ts'
 import type { Events, Requestor } from '#events/events.ts'
 import type { Run } from '#host/run.ts'
 import type { Profiles } from '#profiles/profiles.ts'
@@ -217,7 +218,8 @@ export class Images {
       ...before.value,
       public: input.public,
       autoUpdate: input.autoUpdate,
-      properties: input.properties,
+      // Clients unset a property by making it empty.
+      properties: withoutEmpty(input.properties),
       profiles: input.profiles ?? ['default'],
       expiresAt: input.expiresAt ?? before.value.expiresAt,
     }

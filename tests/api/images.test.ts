@@ -426,7 +426,7 @@ test('an image can be changed as a whole and in parts', async () => {
     [true, { a: 'b' }, [], true, '2030-03-17T17:46:40Z'],
   )
 
-  await call('PATCH', url, { body: { properties: { c: 'd' }, expires_at: '2031-01-01T00:00:00+02:00' } })
+  await call('PATCH', url, { body: { properties: { c: 'd', e: '' }, expires_at: '2031-01-01T00:00:00+02:00' } })
   const patched = await get()
   assert.deepEqual(
     [patched.public, patched.properties, patched.profiles, patched.expires_at],
