@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { chmod, chown, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
+import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { Failure } from '#base/failure.ts'
 import { makeUpgrader } from './upgrades.ts'
@@ -9,6 +10,9 @@ import type { RouterOptions } from './router.ts'
 
 /** Where a listener takes connections: a path made for a group, or a socket that systemd opened. */
 export type UnixAddress = { readonly path: string; readonly gid: number } | { readonly descriptor: number }
+
+/** How long connections have to end by themselves when a listener closes, in milliseconds. */
+const closingGrace = 1000
 
 /** A server for the API that does not listen yet. */
 export function makeServer(app: FastifyInstance, options: RouterOptions): Server {
@@ -23,21 +27,43 @@ export function makeServer(app: FastifyInstance, options: RouterOptions): Server
 }
 
 /**
- * Listens on a Unix socket: owner root, the given group, mode 0660. A socket that a dead daemon left is replaced; one
+ * Listens on a Unix socket until what it returns is disposed: owner root, the given group, mode 0660. A socket that a dead daemon left is replaced; one
  * that answers is not, and a Failure says so.
  */
-export async function listenUnix(server: Server, address: UnixAddress): Promise<void> {
-  if ('descriptor' in address) return await listen(server, { fd: address.descriptor })
-  await removeStale(address.path)
+export async function listenUnix(server: Server, address: UnixAddress): Promise<AsyncDisposable> {
+  const connections = new Set<Socket>()
+  server.on('connection', (socket) => {
+    connections.add(socket)
+    socket.on('close', () => connections.delete(socket))
+  })
+  if ('descriptor' in address) await listen(server, { fd: address.descriptor })
+  else await listenAt(server, address)
+  return { [Symbol.asyncDispose]: () => close(server, connections) }
+}
+
+async function listenAt(server: Server, { path, gid }: { readonly path: string; readonly gid: number }): Promise<void> {
+  await removeStale(path)
   // Nobody may connect before owner and mode are right.
   const umask = process.umask(0o177)
   try {
-    await listen(server, { path: address.path })
+    await listen(server, { path })
   } finally {
     process.umask(umask)
   }
-  await chown(address.path, 0, address.gid)
-  await chmod(address.path, 0o660)
+  await chown(path, 0, gid)
+  await chmod(path, 0o660)
+}
+
+/** Ends a server; what goes on after a moment, websockets among it, is cut off. */
+async function close(server: Server, connections: ReadonlySet<Socket>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.close(() => resolve())
+  server.closeIdleConnections()
+  const timer = setTimeout(() => {
+    for (const socket of connections) socket.destroy()
+  }, closingGrace)
+  await promise
+  clearTimeout(timer)
 }
 
 async function listen(server: Server, where: { path: string } | { fd: number }): Promise<void> {

@@ -1,51 +1,28 @@
-import type { Server } from 'node:http'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { routes } from '#api/all.ts'
-import { announcedExtensions } from '#api/extensions.ts'
 import { listenUnix, makeServer } from '#api/listener.ts'
 import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
+import { explain } from '#base/failure.ts'
 import type { Log } from '#base/log.ts'
-import type { Keys } from '#config/key.ts'
-import { serverKeys } from '#config/server-keys.ts'
-import { deviceKinds, findKind } from '#devices/all.ts'
-import { checkDevices } from '#devices/check.ts'
-import type { DeviceKind } from '#devices/device.ts'
-import { Events } from '#events/events.ts'
-import { findAccount } from '#host/accounts.ts'
-import { hostDaemons } from '#host/daemons.ts'
-import { releaseDhcp } from '#host/dhcp-release.ts'
-import { hostLinks } from '#host/links.ts'
-import { hostNft } from '#host/nft.ts'
-import { run } from '#host/run.ts'
-import { hostSysctls } from '#host/sysctls.ts'
-import { Images } from '#images/images.ts'
-import type { ImageQuery } from '#images/images.ts'
-import { instanceKeys } from '#instances/features/all.ts'
-import { Networks } from '#networks/networks.ts'
-import type { NetworksOptions } from '#networks/networks.ts'
-import { networkTypes } from '#networks/types/all.ts'
-import { Operations } from '#operations/operations.ts'
-import { defaultProfileOf } from '#profiles/default-profile.ts'
-import { Profiles } from '#profiles/profiles.ts'
-import { projectKeys } from '#projects/project-keys.ts'
-import { Projects } from '#projects/projects.ts'
-import { thisMachine } from '#server/resources/machine.ts'
-import { readResources } from '#server/resources/resources.ts'
-import { ServerConfig } from '#server/server-config.ts'
+import { autostart, stopAll } from '#instances/autostart.ts'
+import { runtimeName } from '#instances/instance-name.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
-import type { ProfileRecord } from '#store/profile-record.ts'
-import { identifyLocal } from './identify.ts'
 import { makeDirectories } from './directories.ts'
-import { makeStorage } from './make-storage.ts'
+import type { Host } from './host.ts'
+import { identifyLocal } from './identify.ts'
+import { makeParts, servicesOf } from './parts.ts'
+import type { Parts } from './parts.ts'
 
 export interface DaemonOptions {
   /** LXD_DIR. */
   readonly directory: string
   readonly log: Log
+  readonly host: Host
   /** The group that may use the socket, by id. */
   readonly gid: number
   /** A listening Unix socket opened by systemd, instead of LXD_DIR/unix.socket. */
@@ -60,123 +37,101 @@ export interface Daemon extends AsyncDisposable {
   readonly services: Services
 }
 
-/** Puts all parts together. Reading it gives the order of starting; stopping goes the other way. */
+/** Starts the daemon. Reading it gives the order; stopping goes the other way, also where starting fails. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { directory, log } = options
-  await using parts = new AsyncDisposableStack()
+  const { directory, log, host } = options
+  await using stack = new AsyncDisposableStack()
   await makeDirectories(directory)
 
-  const store = parts.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
-  const events = new Events({ log })
-  const operations = new Operations({ events, log })
-  const shared = { store, events, log }
-  const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
-  const serverConfig = new ServerConfig({ store, events })
-  const storage = parts.use(makeStorage({ ...shared, directory }))
-  const links = hostLinks()
-  const networks = await makeNetworks({ ...shared, directory, links })
-  const kinds = deviceKinds({ ...storage, networks, links })
-  const profiles = new Profiles({
-    ...shared,
-    projects,
-    instanceKeys,
-    checkDevices: (profile) => checkProfileDevices(kinds, profile),
-  })
-  await projects.start()
-  const images = new Images({
-    ...shared,
-    directory: join(directory, 'images'),
-    run,
-    projects,
-    profiles,
-    onUnused: (fingerprint) => storage.pools.deleteImage(fingerprint),
-  })
-  await images.start()
-  await storage.pools.start()
-  await networks.start()
-
-  const extensions = extensionsFor(kinds)
-
+  const store = stack.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
+  const parts = await makeParts({ directory, log, store, host })
+  stack.defer(() => parts.operations.finish(operationsGrace))
+  const shutdown = makeShutdown(parts, options)
+  const services = servicesOf(parts, shutdown)
   let ready = false
-  // The parts that are missing here are wired as they land.
-  const services = {
-    events,
-    extensions,
-    findImage: async (project: string, source: ImageQuery) => images.use(project, source),
-    images,
-    networks,
-    operations,
-    pools: storage.pools,
-    profiles,
-    projects,
-    readResources: async () => await readResources(await thisMachine()),
-    serverConfig,
-  } as unknown as Services
-  const app = await openApi(options, parts, {
-    routes,
-    services,
-    log,
-    ready: () => ready,
-    identify: identifyLocal(),
-    checkProject: (name) => projects.check(name),
-  })
+  const { app, listener } = await serve(options, parts, services, () => ready)
+  stack.use(listener)
+  if (options.descriptor === undefined) stack.defer(() => rm(socketOf(directory), { force: true }))
 
+  await startParts(parts)
+  stack.defer(() => stopParts(parts, log))
   ready = true
   log.info('The daemon is ready')
-  const running = parts.move()
+  const booting = new AbortController()
+  const booted = autostart({ ...parts, log }, booting.signal)
+  stack.defer(async () => {
+    booting.abort()
+    await booted
+  })
+
+  const running = stack.move()
   return { app, services, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-/** The API extensions that our routes and keys amount to. */
-function extensionsFor(kinds: readonly DeviceKind[]): readonly string[] {
-  return announcedExtensions(routes, {
-    instance: instanceKeys,
-    project: projectKeys,
-    server: serverKeys,
-    network: Object.assign({}, ...networkTypes.map(({ keys }) => keys)) as Keys,
-    ...Object.fromEntries(kinds.map(({ kind, keys }) => [`device ${kind}`, keys])),
-  })
+/** How long a stopping daemon waits for its operations to end, in milliseconds. */
+const operationsGrace = 10_000
+
+/** How long it waits for deleted files to go; the next start sees to the rest. */
+const deletionGrace = 10_000
+
+function socketOf(directory: string): string {
+  return join(directory, 'unix.socket')
 }
 
-/** Networks on this host, with what they act by. */
-async function makeNetworks(
-  options: Pick<NetworksOptions, 'store' | 'events' | 'log' | 'directory' | 'links'>,
-): Promise<Networks> {
-  return new Networks({
-    ...options,
-    sysctls: hostSysctls,
-    nft: hostNft(),
-    daemons: hostDaemons(),
-    releaseDhcp,
-    account: await findAccount(run, ['lxd', 'nobody']),
-  })
-}
-
-/** Serves the API on the Unix socket, until `parts` are taken down. */
-async function openApi(
-  { directory, descriptor, gid }: DaemonOptions,
-  parts: AsyncDisposableStack,
-  routerOptions: RouterOptions,
-): Promise<FastifyInstance> {
+async function serve(options: DaemonOptions, parts: Parts, services: Services, ready: () => boolean) {
+  const { directory, log, gid, descriptor } = options
+  const routerOptions: RouterOptions = {
+    routes,
+    services,
+    log,
+    ready,
+    identify: identifyLocal(),
+    checkProject: (name) => parts.projects.check(name),
+  }
   const app = makeRouter(routerOptions)
   await app.ready()
-  const server = makeServer(app, routerOptions)
-  parts.defer(() => closeServer(server))
-  const path = join(directory, 'unix.socket')
-  await listenUnix(server, descriptor === undefined ? { path, gid } : { descriptor })
-  if (descriptor === undefined) parts.defer(() => rm(path, { force: true }))
-  return app
+  const where = descriptor === undefined ? { path: socketOf(directory), gid } : { descriptor }
+  return { app, listener: await listenUnix(makeServer(app, routerOptions), where) }
 }
 
-/** A profile's devices are checked as those of an instance that isn't there yet. */
-function checkProfileDevices(kinds: readonly DeviceKind[], { project, name, devices }: ProfileRecord): void {
-  const owner = { project, name, runtimeName: '', privileged: false, devices }
-  checkDevices((config) => findKind(kinds, config), devices, { owner, inProfile: true })
+/** Brings the host in line with the store: what a crash left half made goes, what runs is taken up. */
+async function startParts(parts: Parts): Promise<void> {
+  const { projects, pools, networks, images, lifecycle, instances, commit, runtime } = parts
+  await projects.start()
+  await images.start()
+  await Promise.all([pools.start(), networks.start()])
+  lifecycle.listen()
+  await runtime.adopt(commit.listAll().map(({ project, name }) => runtimeName(project, name)))
+  await lifecycle.reconcile()
+  await instances.sweep()
+  await pools.reconcile(new Set(running(parts)))
 }
 
-async function closeServer(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  server.close(() => resolve())
-  server.closeAllConnections()
-  await promise
+function running({ commit, runtime }: Parts): string[] {
+  const names = commit.listAll().map(({ project, name }) => runtimeName(project, name))
+  return names.filter((name) => runtime.status(name) !== 'stopped')
+}
+
+/** Lets go of everything. What only instances need is taken down where none runs. */
+async function stopParts(parts: Parts, log: Log): Promise<void> {
+  parts.lifecycle.close()
+  await parts.runtime.close()
+  try {
+    await parts.networks.stop()
+    const stop = new AbortController()
+    await Promise.race([parts.pools.settle(), sleep(deletionGrace, undefined, { signal: stop.signal })])
+    stop.abort()
+    if (running(parts).length === 0) await parts.pools.unmountAll()
+  } catch (error) {
+    log.error('Cannot take everything down', { error: explain(error) })
+  }
+}
+
+function makeShutdown(parts: Parts, options: DaemonOptions): Services['shutdown'] {
+  return async ({ force, timeout }) => {
+    if (!force) await parts.operations.finish(timeout > 0 ? timeout : 5 * 60_000)
+    await stopAll({ ...parts, log: options.log })
+    // The client is answered first, and then has no one left to talk to.
+    setImmediate(() => options.onShutdown?.())
+  }
 }

@@ -6,6 +6,7 @@ import { explain } from '#base/failure.ts'
 import { groupId } from '#host/groups.ts'
 import { run } from '#host/run.ts'
 import { startDaemon } from './daemon.ts'
+import { realHost } from './host.ts'
 
 export interface ServeOptions {
   /** LXD_DIR. */
@@ -48,6 +49,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const daemon = await startDaemon({
     directory: options.directory,
     log,
+    host: await realHost({ directory: options.directory, log }),
     gid: options.group === undefined ? 0 : await groupId(run, options.group),
     descriptor: options.descriptor,
     onShutdown: () => resolve('stopped'),

@@ -6,6 +6,8 @@ export interface LaunchOptions {
   /** The descriptors the program gets as 0, 1, 2. They stay open here: the caller closes them. */
   readonly descriptors: readonly [input: number, output: number, errors: number]
   readonly cwd: string
+  /** Whether it is to lead a session and process group of its own. */
+  readonly session: boolean
 }
 
 /** A program that runs until it ends by itself or is killed. */
@@ -15,10 +17,7 @@ export interface Launched {
   readonly exit: Promise<number>
 }
 
-/**
- * Starts a program whose standard streams are descriptors of this process, as leader of a session and process group of
- * its own. Nothing else is inherited.
- */
+/** Starts a program whose standard streams are descriptors of this process. */
 export async function launch(program: string, args: readonly string[], options: LaunchOptions): Promise<Launched> {
   const started = Promise.withResolvers<void>()
   const exit = Promise.withResolvers<number>()
@@ -26,7 +25,7 @@ export async function launch(program: string, args: readonly string[], options: 
     cwd: options.cwd,
     env: { PATH: searchPath, LC_ALL: 'C.UTF-8' },
     stdio: [...options.descriptors],
-    detached: true,
+    detached: options.session,
   })
   child.on('spawn', started.resolve)
   child.on('error', (error) =>

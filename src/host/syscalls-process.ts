@@ -8,7 +8,19 @@ const ioctlWithMemory = libc('int ioctl(int descriptor, unsigned long request, v
 const pidfdOpen = syscall('pidfd_open', 434, ['int', 'unsigned int'])
 const pidfdSendSignal = syscall('pidfd_send_signal', 424, ['int', 'int', 'void *', 'unsigned int'])
 
+const pidfdGetfd = syscall('pidfd_getfd', 438, ['int', 'int', 'unsigned int'])
+const closeRange = syscall('close_range', 436, ['unsigned int', 'unsigned int', 'unsigned int'])
+
 const closeOnExec = 0o2_000_000
+const closeRangeCloseOnExec = 4
+
+/**
+ * Keeps what this process itself was started with, beyond the standard streams, from the programs it starts: sockets
+ * of a service manager, whatever a shell had open. See close_range(2).
+ */
+export function keepDescriptors(): void {
+  closeRange(3, 0xffff_ffff, closeRangeCloseOnExec)
+}
 
 /** Makes a pipe. Both ends are closed in programs that are not given them. See pipe(2). */
 export function makePipe(): { readonly read: number; readonly write: number } {
@@ -32,21 +44,32 @@ export function signalProcess(pidfd: number, signal: number): void {
   pidfdSendSignal(pidfd, signal, null, 0)
 }
 
+/** A copy of a descriptor of another process. See pidfd_getfd(2). */
+export function copyDescriptor(pid: number, descriptor: number): number {
+  const pidfd = openProcess(pid)
+  try {
+    return pidfdGetfd(pidfd, descriptor, 0)
+  } finally {
+    closeSync(pidfd)
+  }
+}
+
 // ioctl_tty(2)
 const setWindowSize = 0x5414
 const getAttributes = 0x5401
 const setAttributes = 0x5402
+const setFlow = 0x540a
 const setLock = 0x40045431
 const openPeer = 0x5441
 
-/** The two ends of a new terminal. What is written to one is read from the other, unchanged: it is in raw mode. */
+/** The two ends of a new terminal, in raw mode: what is written to one is read from the other, unchanged. */
 export function openTerminal(): { readonly master: number; readonly slave: number } {
   const flags = constants.O_RDWR | constants.O_NOCTTY
   const master = openSync('/dev/ptmx', flags)
   try {
     ioctlWithMemory(master, setLock, Buffer.alloc(4))
     const slave = ioctlWithNumber(master, openPeer, flags | closeOnExec)
-    makeRaw(slave)
+    makeTerminalRaw(master)
     return { master, slave }
   } catch (error) {
     closeSync(master)
@@ -54,19 +77,49 @@ export function openTerminal(): { readonly master: number; readonly slave: numbe
   }
 }
 
-/** Clears the flags that cfmakeraw(3) clears. The kernel's struct termios: four words of flags, then the characters. */
-function makeRaw(terminal: number): void {
+/** Gives the slave of a terminal, by its master, to a user and a group. */
+export function changeTerminalOwner(master: number, user: number, group: number): void {
+  const slave = ioctlWithNumber(master, openPeer, constants.O_RDWR | constants.O_NOCTTY | closeOnExec)
+  try {
+    changeOwner(slave, user, group)
+  } finally {
+    closeSync(slave)
+  }
+}
+
+// termios(3). The kernel's struct termios: words of flags for input, output, control and local modes, then characters.
+const postprocessOutput = 0o1
+const ignoredInput = 0o2753
+const characterSize = 0o60
+const parity = 0o400
+const localModes = 0o100113
+
+/** Whether what is written to the slave is changed on its way, as raw mode does not. Ask the master. */
+export function postprocesses(terminal: number): boolean {
+  return (readAttributes(terminal).readUInt32LE(4) & postprocessOutput) !== 0
+}
+
+/** Does what cfmakeraw(3) does. */
+export function makeTerminalRaw(terminal: number): void {
+  const attributes = readAttributes(terminal)
+  const change = (at: number, clear: number, set = 0) =>
+    attributes.writeUInt32LE(((attributes.readUInt32LE(at) & ~clear) | set) >>> 0, at)
+  change(0, ignoredInput)
+  change(4, postprocessOutput)
+  change(8, characterSize | parity, characterSize)
+  change(12, localModes)
+  ioctlWithMemory(terminal, setAttributes, attributes)
+}
+
+function readAttributes(terminal: number): Buffer {
   const attributes = Buffer.alloc(64)
   ioctlWithMemory(terminal, getAttributes, attributes)
-  const input = attributes.readUInt32LE(0)
-  const output = attributes.readUInt32LE(4)
-  const control = attributes.readUInt32LE(8)
-  const local = attributes.readUInt32LE(12)
-  attributes.writeUInt32LE((input & ~0o2753) >>> 0, 0)
-  attributes.writeUInt32LE((output & ~0o1) >>> 0, 4)
-  attributes.writeUInt32LE(((control & ~0o460) | 0o60) >>> 0, 8)
-  attributes.writeUInt32LE((local & ~0o100113) >>> 0, 12)
-  ioctlWithMemory(terminal, setAttributes, attributes)
+  return attributes
+}
+
+/** Holds back what is written to the slave, or lets it pass. */
+export function holdOutput(slave: number, hold: boolean): void {
+  ioctlWithNumber(slave, setFlow, hold ? 0 : 1)
 }
 
 /** Tells a terminal how many columns and rows its window has. */

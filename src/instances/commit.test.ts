@@ -29,6 +29,7 @@ function makeCommit() {
   const commit = new InstanceCommit({
     store,
     profiles: { expand: (_project, profiles, own) => expandLayers([...(profiles.length > 0 ? [profile] : []), own]) },
+    checkProfiles: () => {},
     findKind: (config) => findKind([disk, nic, none], config),
   })
   return { store, commit }

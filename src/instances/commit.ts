@@ -28,6 +28,14 @@ export interface ProfileExpander {
   ): { readonly config: Config; readonly devices: DevicesConfig }
 }
 
+export interface InstanceCommitOptions {
+  readonly store: Store
+  readonly profiles: ProfileExpander
+  /** Throws a Failure that names the first profile that is not there. */
+  readonly checkProfiles: (project: string, names: readonly string[]) => void
+  readonly findKind: FindKind
+}
+
 /**
  * The records of instances, and the one way to write them: the final object is built, expanded, checked as a whole
  * and only then written, whatever the verb it comes from.
@@ -36,12 +44,14 @@ export class InstanceCommit {
   readonly #store: Store
   readonly #records: Records<InstanceRecord>
   readonly #profiles: ProfileExpander
+  readonly #checkProfiles: InstanceCommitOptions['checkProfiles']
   readonly #findKind: FindKind
 
-  constructor(options: { readonly store: Store; readonly profiles: ProfileExpander; readonly findKind: FindKind }) {
+  constructor(options: InstanceCommitOptions) {
     this.#store = options.store
     this.#records = instanceRecords(options.store)
     this.#profiles = options.profiles
+    this.#checkProfiles = options.checkProfiles
     this.#findKind = options.findKind
   }
 
@@ -77,6 +87,7 @@ export class InstanceCommit {
    * undefined for a new instance; where that has changed meanwhile, a conflict Failure is thrown.
    */
   async write(proposed: InstanceRecord, before: Stored<InstanceRecord> | undefined): Promise<Stored<InstanceRecord>> {
+    this.#checkProfiles(proposed.project, proposed.profiles)
     const record = this.#complete(proposed)
     this.check(this.expand(record))
     return await this.#put(record, before?.revision ?? 0)

@@ -1,0 +1,173 @@
+import { machine } from 'node:os'
+import { join } from 'node:path'
+import { routes } from '#api/all.ts'
+import { announcedExtensions } from '#api/extensions.ts'
+import type { Services } from '#api/services.ts'
+import { Locks } from '#base/locks.ts'
+import type { Log } from '#base/log.ts'
+import type { Keys } from '#config/key.ts'
+import { serverKeys } from '#config/server-keys.ts'
+import { deviceKinds, findKind } from '#devices/all.ts'
+import { checkDevices } from '#devices/check.ts'
+import type { DeviceKind } from '#devices/device.ts'
+import { Events } from '#events/events.ts'
+import { Images } from '#images/images.ts'
+import { InstanceCommit } from '#instances/commit.ts'
+import { Plan } from '#instances/container-plan.ts'
+import { DeviceSet } from '#instances/device-set.ts'
+import { instanceKeys } from '#instances/features/all.ts'
+import { Instances } from '#instances/instances.ts'
+import { Lifecycle } from '#instances/lifecycle.ts'
+import { LiveUpdate } from '#instances/live-update.ts'
+import { moveLogs } from '#instances/log-files.ts'
+import { profileUsers } from '#instances/profile-users.ts'
+import { readState } from '#instances/state.ts'
+import { Networks } from '#networks/networks.ts'
+import { networkTypes } from '#networks/types/all.ts'
+import { Operations } from '#operations/operations.ts'
+import { defaultProfileOf } from '#profiles/default-profile.ts'
+import { Profiles } from '#profiles/profiles.ts'
+import { projectKeys } from '#projects/project-keys.ts'
+import { Projects } from '#projects/projects.ts'
+import { Environment } from '#server/environment.ts'
+import { loadServerCertificate } from '#server/server-certificate.ts'
+import { ServerConfig } from '#server/server-config.ts'
+import { Pools } from '#storage/pools.ts'
+import type { ProfileRecord } from '#store/profile-record.ts'
+import type { Store } from '#store/store.ts'
+import type { Host } from './host.ts'
+
+interface Common {
+  readonly directory: string
+  readonly log: Log
+  readonly store: Store
+  readonly host: Host
+  readonly events: Events
+}
+
+/** All parts of the daemon, none of them started. */
+export type Parts = Awaited<ReturnType<typeof makeParts>>
+
+/** Makes all parts and hands each what it needs of the others. */
+export async function makeParts(options: Omit<Common, 'events'>) {
+  const { directory, log, store, host } = options
+  const events = new Events({ log })
+  const common = { ...options, events }
+  const operations = new Operations({ events, log })
+  const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
+  const pools = new Pools({ store, events, drivers: host.drivers, directory, log })
+  const networks = new Networks({ ...host, store, events, log, directory })
+  const kinds = deviceKinds({ ...host, networks, pools, devicesDirectory: join(directory, 'devices') })
+  const profiles = new Profiles({
+    store,
+    events,
+    log,
+    projects,
+    instanceKeys,
+    checkDevices: (profile) => checkProfileDevices(kinds, profile),
+  })
+  const images = new Images({
+    directory: join(directory, 'images'),
+    store,
+    events,
+    log,
+    run: host.run,
+    projects,
+    profiles,
+    onUnused: (fingerprint) => pools.deleteImage(fingerprint),
+  })
+  const running = makeInstances({ ...common, pools, profiles, kinds })
+  const serverConfig = new ServerConfig({ store, events })
+  const environment = await Environment.read({
+    store,
+    runtime: host.runtime,
+    storageKinds: host.drivers,
+    certificate: await loadServerCertificate(directory),
+    kernelFeatures: host.kernelFeatures,
+    osRelease: host.osRelease,
+  })
+  return {
+    ...running,
+    readResources: host.readResources,
+    events,
+    operations,
+    projects,
+    pools,
+    networks,
+    kinds,
+    profiles,
+    images,
+    serverConfig,
+    environment,
+  }
+}
+
+function makeInstances(
+  options: Common & { readonly pools: Pools; readonly profiles: Profiles; readonly kinds: readonly DeviceKind[] },
+) {
+  const { directory, log, store, host, events, pools, profiles, kinds } = options
+  const { runtime } = host
+  const locks = new Locks()
+  const kindOf = (config: Parameters<typeof findKind>[1]) => findKind(kinds, config)
+  const commit = new InstanceCommit({
+    store,
+    findKind: kindOf,
+    profiles: { expand: (project, names, own) => profiles.expand(project, names, own) },
+    checkProfiles: (project, names) => profiles.check(project, names),
+  })
+  const devices = new DeviceSet({ findKind: kindOf, log })
+  const plan = new Plan({ commit, locks, host: host.facts })
+  const context: Plan['context'] = (expanded, map) => plan.context(expanded, map)
+  const liveUpdate = new LiveUpdate({ commit, devices, runtime, plan, context })
+  const lifecycle: Lifecycle = new Lifecycle({
+    commit,
+    devices,
+    mounts: pools,
+    runtime,
+    plan,
+    events,
+    locks,
+    log,
+    deleteStopped: (project, name) => instances.deleteLocked(project, name),
+  })
+  const instances: Instances = new Instances({
+    commit,
+    lifecycle,
+    liveUpdate,
+    devices,
+    volumes: pools,
+    runtime,
+    events,
+    locks,
+    log,
+    architecture: machine(),
+    moveLogs: (name, to) => moveLogs(directory, name, to),
+  })
+  profiles.setUsers(profileUsers({ store, commit, liveUpdate, locks }))
+  return { commit, lifecycle, instances, runtime }
+}
+
+/** What handlers see of the parts. */
+export function servicesOf(parts: Parts, shutdown: Services['shutdown']): Services {
+  const { images, pools, runtime, instances } = parts
+  const extensions = announcedExtensions(routes, {
+    instance: instanceKeys,
+    project: projectKeys,
+    server: serverKeys,
+    network: Object.assign({}, ...networkTypes.map(({ keys }) => keys)) as Keys,
+    ...Object.fromEntries(parts.kinds.map(({ kind, keys }) => [`device ${kind}`, keys])),
+  })
+  return {
+    ...parts,
+    extensions,
+    findImage: async (project, source) => images.use(project, source),
+    readState: (record) => readState(instances.expand(record), { runtime, pools }),
+    shutdown,
+  }
+}
+
+/** A profile's devices are checked as those of an instance that isn't there yet. */
+function checkProfileDevices(kinds: readonly DeviceKind[], { project, name, devices }: ProfileRecord): void {
+  const owner = { project, name, runtimeName: '', privileged: false, devices }
+  checkDevices((config) => findKind(kinds, config), devices, { owner, inProfile: true })
+}
