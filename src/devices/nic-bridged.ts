@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { contains, networkOf, parseAddress, parseCidr } from '#base/address.ts'
 import type { Cidr } from '#base/address.ts'
 import { badRequest } from '#base/failure.ts'
@@ -216,9 +217,13 @@ async function attach({ networks }: BridgedParts, context: DeviceContext, undo: 
   const network = networks.find(bridgeOf(context.config))
   if (!network) return
   const lease = leaseOf(context)
+  if (before) {
+    undo.add('put the lease back', () => networks.attach(network.name, leaseOf(before)))
+    // Addresses given up may be another's next.
+    if (!isDeepStrictEqual(lease, leaseOf(before))) await networks.detach(network.name, leaseOf(before))
+  }
   const fresh = await networks.attach(network.name, lease)
-  if (before) undo.add('put the lease back', () => networks.attach(network.name, leaseOf(before)))
-  else if (fresh) undo.add('drop the lease', () => networks.detach(network.name, lease))
+  if (!before && fresh) undo.add('drop the lease', () => networks.detach(network.name, lease))
 }
 
 function leaseOf(context: DeviceContext) {

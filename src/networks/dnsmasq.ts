@@ -64,6 +64,17 @@ export class Dnsmasq {
     return await this.#write(hostFile(name), undefined)
   }
 
+  /** Drops the hosts with this MAC address, but for those whose names are in `keep`. */
+  async dropHosts(hwaddr: string, keep: ReadonlySet<string>): Promise<void> {
+    const kept = new Set([...keep].map(hostFile))
+    const files = await readdir(this.files.hosts).catch(() => [])
+    for (const file of files) {
+      if (!kept.has(file) && readText(join(this.files.hosts, file))?.startsWith(`${hwaddr},`)) {
+        await this.#write(file, undefined)
+      }
+    }
+  }
+
   /** The files among its hosts, for asking which it has. */
   async knownHosts(): Promise<{ has(name: string): boolean }> {
     const files = new Set(await readdir(this.files.hosts).catch(() => []))

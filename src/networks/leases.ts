@@ -7,6 +7,15 @@ export interface Lease {
   readonly hwaddr: string
   /** The name as DNS knows it; empty for none. */
   readonly hostname: string
+  /** DHCPv6 only: what the client called itself and its interface (RFC 8415 sections 11 and 12). */
+  readonly identity?: { readonly duid: string; readonly iaid: number }
+}
+
+/** What a lease file tells. */
+export interface LeaseFile {
+  readonly leases: readonly Lease[]
+  /** How the server calls itself towards DHCPv6 clients; undefined where it serves none. */
+  readonly serverDuid: string | undefined
 }
 
 const maxLeases = 100_000
@@ -16,11 +25,13 @@ const maxLeases = 100_000
  * and for IPv6 `EXPIRY IAID ADDRESS NAME CLIENT-DUID`. Lines that are not so are passed over: what is in them came
  * from clients.
  */
-export function parseLeases(text: string): Lease[] {
-  return text
-    .split('\n', maxLeases)
-    .map(parseLine)
-    .filter((lease) => lease !== undefined)
+export function parseLeases(text: string): LeaseFile {
+  const lines = text.split('\n', maxLeases)
+  const server = lines.find((line) => line.startsWith('duid '))?.slice('duid '.length) ?? ''
+  return {
+    leases: lines.map(parseLine).filter((lease) => lease !== undefined),
+    serverDuid: isDuid(server) ? server : undefined,
+  }
 }
 
 function parseLine(line: string): Lease | undefined {
@@ -32,7 +43,19 @@ function parseLine(line: string): Lease | undefined {
     const hwaddr = who.toLowerCase()
     return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(hwaddr) ? { address, hwaddr, hostname } : undefined
   }
-  return isIPv6(address) ? { address: address.toLowerCase(), hwaddr: macOfDuid(id), hostname } : undefined
+  // Temporary addresses have a `T` before their number.
+  const iaid = /^T?(\d{1,10})$/.exec(who)?.[1]
+  if (!isIPv6(address) || iaid === undefined || !isDuid(id)) return undefined
+  return {
+    address: address.toLowerCase(),
+    hwaddr: macOfDuid(id),
+    hostname,
+    identity: { duid: id, iaid: Number(iaid) % 2 ** 32 },
+  }
+}
+
+function isDuid(text: string): boolean {
+  return /^[0-9a-f]{2}(:[0-9a-f]{2}){0,129}$/i.test(text)
 }
 
 /** The MAC address in a DUID-LLT or DUID-LL for Ethernet (RFC 8415 section 11); other kinds have none. */

@@ -50,7 +50,8 @@ export class NetworkLeases {
     const dnsmasq = this.#dnsmasq(network.name)
     const known = await dnsmasq.knownHosts()
     const name = nic.instance.toLowerCase()
-    const other = networkNics(this.#store, network.name).find(
+    const nics = networkNics(this.#store, network.name)
+    const other = nics.find(
       (one) => one.instance.toLowerCase() === name && fileOf(one) !== fileOf(nic) && known.has(fileOf(one)),
     )
     if (other && isManaged(network)) {
@@ -58,18 +59,32 @@ export class NetworkLeases {
         `Instance DNS name "${nic.instance}" already used on network "${network.name}" by device "${other.device}" of instance "${other.instance}" in project "${other.project}"`,
       )
     }
+    const fresh = !known.has(fileOf(nic))
+    // Renamed since: two entries for one address would be at odds.
+    if (fresh) await dnsmasq.dropHosts(nic.hwaddr, new Set([...nics, nic].map(fileOf)))
     if ((await dnsmasq.setHost(fileOf(nic), hostOf(network, nic))) && network.plan.dnsmasq) dnsmasq.reload()
-    return !known.has(fileOf(nic))
+    return fresh
   }
 
   async drop(network: LeasedNetwork, nic: Omit<NicLease, 'ipv4' | 'ipv6'>): Promise<void> {
     const dnsmasq = this.#dnsmasq(network.name)
     if ((await dnsmasq.dropHost(fileOf(nic))) && network.plan.dnsmasq) dnsmasq.reload()
-    const server = network.plan.dnsmasq?.ipv4?.address
-    if (server === undefined || nic.hwaddr === '') return
-    for (const { address, hwaddr } of await this.#read(dnsmasq)) {
-      if (hwaddr !== nic.hwaddr || address.includes(':')) continue
-      await this.#releaseDhcp({ server, address, hwaddr })
+    await this.#release(network, nic)
+  }
+
+  /** Gives back what a NIC has got by DHCP, so that others can get it. */
+  async #release({ name, plan }: LeasedNetwork, { hwaddr, instance }: Omit<NicLease, 'ipv4' | 'ipv6'>): Promise<void> {
+    const server = plan.dnsmasq?.ipv4?.address
+    const { leases, serverDuid } = await this.#read(this.#dnsmasq(name))
+    for (const { address, identity, ...lease } of leases) {
+      const ours = lease.hwaddr === '' ? lease.hostname === instance : lease.hwaddr === hwaddr
+      if (!ours) continue
+      if (identity && serverDuid) {
+        const { duid: clientDuid, iaid } = identity
+        await this.#releaseDhcp({ family: 6, link: name, address, serverDuid, clientDuid, iaid })
+      } else if (!identity && server) {
+        await this.#releaseDhcp({ family: 4, server, address, hwaddr: lease.hwaddr })
+      }
     }
   }
 
@@ -102,7 +117,8 @@ export class NetworkLeases {
     const add = (lease: NetworkLease) => leases.set(`${lease.address} ${lease.hwaddr}`, lease)
 
     if (project === 'default') for (const lease of gateways(network)) add(lease)
-    for (const { address, hwaddr, hostname } of await this.#read(this.#dnsmasq(network.name))) {
+    const { leases: given } = await this.#read(this.#dnsmasq(network.name))
+    for (const { address, hwaddr, hostname } of given) {
       const nic = byHwaddr.get(hwaddr) ?? nics.find(({ instance }) => hwaddr === '' && instance === hostname)
       if (nic) add({ ...leaseFor(nic), address, type: 'dynamic' })
     }

@@ -442,7 +442,41 @@ test('a NIC is in DNS under the name of its instance, and goes with it', async (
   )
   await setting.networks.detach('br0', nic)
   assert.deepEqual(readdirSync(setting.file('br0', 'dnsmasq.hosts')), [])
-  assert.deepEqual(setting.released, [{ server: '10.1.1.1', address: '10.1.1.7', hwaddr: '00:16:3e:00:00:01' }])
+  assert.deepEqual(setting.released, [
+    { family: 4, server: '10.1.1.1', address: '10.1.1.7', hwaddr: '00:16:3e:00:00:01' },
+  ])
+})
+
+test('leases of DHCPv6 are given back too', async (t) => {
+  const setting = setUp(t)
+  await create(setting, 'br0', { 'ipv4.address': 'none', 'ipv6.address': 'fd42::1/64', 'ipv6.dhcp.stateful': 'true' })
+  writeFileSync(
+    setting.file('br0', 'dnsmasq.leases'),
+    'duid 00:01:aa\n1 5 fd42::7 c1 00:03:00:01:00:16:3e:00:00:01\n1 6 fd42::8 c1 00:02:ab\n1 7 fd42::9 c2 00:02:ac\n',
+  )
+  await setting.networks.detach('br0', {
+    project: 'default',
+    instance: 'c1',
+    device: 'eth0',
+    hwaddr: '00:16:3e:00:00:01',
+  })
+  const server = { family: 6, link: 'br0', serverDuid: '00:01:aa' }
+  assert.deepEqual(setting.released, [
+    { ...server, address: 'fd42::7', clientDuid: '00:03:00:01:00:16:3e:00:00:01', iaid: 5 },
+    { ...server, address: 'fd42::8', clientDuid: '00:02:ab', iaid: 6 },
+  ])
+})
+
+test('a renamed instance leaves its old name', async (t) => {
+  const setting = setUp(t)
+  await create(setting, 'br0')
+  await addInstance(setting, 'a1')
+  const nic = { project: 'default', device: 'eth0', hwaddr: '00:16:3e:00:00:01' }
+  await setting.networks.attach('br0', { ...nic, instance: 'a1' })
+  await setting.store.commit([instanceRecords(setting.store).delete('default', 'a1')])
+  await addInstance(setting, 'b1')
+  await setting.networks.attach('br0', { ...nic, instance: 'b1' })
+  assert.deepEqual(readdirSync(setting.file('br0', 'dnsmasq.hosts')), ['b1.eth0'])
 })
 
 test('a name belongs to the instance that came up with it first', async (t) => {

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { chmodSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { silentLog } from '#base/log.ts'
 import { Undo } from '#base/undo.ts'
 import { nicBridged } from '#devices/nic-bridged.ts'
@@ -124,6 +125,12 @@ export class Guest {
     const udhcpc = ['busybox', 'udhcpc', '-i', 'eth0', '-s', script, '-q', '-n', '-t', '5', '-T', '1', ...args]
     this.run('env', `DHCP_CLIENT=${this.name}`, ...udhcpc)
     return readFileSync(`/tmp/udhcpc-${this.name}`, 'utf8').trim()
+  }
+
+  /** Gets an address by DHCPv6, calling itself `name`. */
+  dhcp6(name: string): string {
+    const main = fileURLToPath(new URL('dhcp6-main.ts', import.meta.url))
+    return this.run('timeout', '20', process.execPath, main, this.#hwaddr, name).trim()
   }
 
   /** The addresses that the network's DNS has for a name, asked from here. */

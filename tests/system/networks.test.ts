@@ -180,6 +180,38 @@ test('an instance that is deleted gives its lease and its name back', async () =
   assert.deepEqual(readdirSync(`${directory}/networks/br0/dnsmasq.hosts`), ['c2.eth0'])
 })
 
+test('names are safe from DHCPv6 too, and its leases are given back', async () => {
+  const six = {
+    ...config,
+    'ipv4.address': 'none',
+    'ipv4.nat': '',
+    'ipv6.address': 'fd96::1/64',
+    'ipv6.dhcp.stateful': 'true',
+  }
+  await networks.create({ name: 'br6', type: '', description: '', config: six })
+  const five = new Guest('c5', '00:16:3e:00:00:05', { network: 'br6', 'ipv6.address': 'fd96::55' })
+  const six6 = new Guest('c6', '00:16:3e:00:00:06', { network: 'br6' })
+  for (const guest of [five, six6]) {
+    await guest.start(networks)
+    await eventually('the link-local address can be used', () => {
+      return !/tentative|^$/.test(guest.run('ip', '-6', 'address', 'show', 'dev', 'eth0', 'scope', 'link'))
+    })
+  }
+  assert.equal(five.dhcp6('evil'), 'fd96::55')
+  const other = six6.dhcp6('c5')
+  six6.run('ip', 'address', 'add', `${other}/64`, 'dev', 'eth0', 'nodad')
+  assert.deepEqual(six6.lookUp('c5.lxd', 'fd96::1', 'aaaa'), ['fd96::55'])
+  assert.deepEqual(six6.lookUp('c6.lxd', 'fd96::1', 'aaaa'), [other])
+  assert.deepEqual(six6.lookUp('evil.lxd', 'fd96::1', 'aaaa'), [])
+
+  const file = () => readFileSync(`${directory}/networks/br6/dnsmasq.leases`, 'utf8')
+  assert.ok(file().includes('fd96::55'))
+  await five.delete(networks)
+  await eventually('the lease is gone', () => !file().includes('fd96::55'))
+  await six6.delete(networks)
+  await networks.delete('br6')
+})
+
 test('a clean stop leaves a network that is in use', async () => {
   await networks.stop()
   assert.deepEqual(c2.lookUp('c2.example', server), ['10.91.0.77'])
