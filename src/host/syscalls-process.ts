@@ -3,6 +3,7 @@ import { libc, syscall } from './native.ts'
 
 const pipe2 = libc('int pipe2(int *descriptors, int flags)')
 const fchown = libc('int fchown(int descriptor, unsigned int user, unsigned int group)')
+const tgkill = libc('int tgkill(int process, int thread, int signal)')
 const ioctlWithNumber = libc('int ioctl(int descriptor, unsigned long request, int argument)')
 const ioctlWithMemory = libc('int ioctl(int descriptor, unsigned long request, void *argument)')
 const pidfdOpen = syscall('pidfd_open', 434, ['int', 'unsigned int'])
@@ -42,6 +43,11 @@ export function openProcess(pid: number): number {
 /** Sends a signal to the process of a descriptor made by {@link openProcess}. */
 export function signalProcess(pidfd: number, signal: number): void {
   pidfdSendSignal(pidfd, signal, null, 0)
+}
+
+/** Sends a signal to the first thread of a process of ours that has not been waited for. See tgkill(2). */
+export function signalFirstThread(pid: number, signal: number): void {
+  tgkill(pid, pid, signal)
 }
 
 /** A copy of a descriptor of another process. See pidfd_getfd(2). */

@@ -20,7 +20,6 @@ export interface AttachJob {
 
 const library = 'liblxc.so.1'
 const newContainer = nativeFunction(library, 'void *lxc_container_new(const char *name, const char *configpath)')
-const setMask = nativeFunction('libc.so.6', 'int pthread_sigmask(int how, const void *set, void *old)')
 const signal = nativeFunction('libc.so.6', 'void *signal(int number, void *handler)')
 
 // lxc/lxccontainer.h and lxc/attach_options.h of liblxc 4 and later, 64-bit: both only ever grow at their ends.
@@ -30,8 +29,6 @@ const attachDefault = 0x0000_ffff
 const attachTerminal = 0x0008_0000
 const clearEnvironment = 1
 const sigpipe = 13
-const sigwinch = 28
-const unblock = 1
 
 function main(job: AttachJob): number {
   const koffi = nativeKoffi()
@@ -60,9 +57,6 @@ function main(job: AttachJob): number {
   koffi.call(method(loadConfigAt), loadConfig, container, job.configFile)
   // Node ignores it, and what ignores a signal passes that on.
   signal()(sigpipe, null)
-  const signals = Buffer.alloc(128)
-  signals.writeUInt32LE(1 << (sigwinch - 1))
-  setMask()(unblock, signals, null)
 
   const run = koffi.proto('int attach_run_wait(void *c, lxc_attach_options_t *options, const char *program, str *argv)')
   const status = koffi.call(

@@ -23,6 +23,7 @@ import {
   openTerminal,
   postprocesses,
   resizeTerminal,
+  signalFirstThread,
 } from '#host/syscalls-process.ts'
 import type { AttachJob } from './attach-main.ts'
 import type { ExecOptions, ExecProcess } from './runtime.ts'
@@ -54,6 +55,7 @@ interface Owner {
 }
 
 const sigkill = 9
+const sigwinch = 28
 /** The character device 5:2. */
 const masterDevice = 0x0502
 const attachMainFile = fileURLToPath(new URL('attach-main.ts', import.meta.url))
@@ -99,8 +101,7 @@ function attachProgram({ name, command, env, uid, gid }: ExecOptions, { lxcpath,
 function attachMain(options: ExecOptions, { lxcpath, configFile }: AttachTarget, streams: Streams): string[] {
   const { name, command, env, uid, gid, cwd } = options
   const job: AttachJob = { name, command, env, uid, gid, cwd, lxcpath, configFile, terminal: !!streams.terminal }
-  // Node's other threads would take the signal that liblxc waits for in the first one, which unblocks it for itself.
-  return ['env', '--block-signal=WINCH', process.execPath, attachMainFile, JSON.stringify(job)]
+  return [process.execPath, attachMainFile, JSON.stringify(job)]
 }
 
 /** Directories that hosts and containers both have. */
@@ -234,7 +235,10 @@ function toExecProcess({ pid, exit }: Launched, { stdin, stdout, stderr, termina
     stderr,
     exit,
     resize(width, height) {
-      if (terminal !== undefined && !ended && !stdin?.destroyed) resizeTerminal(terminal, width, height)
+      if (terminal === undefined || ended || stdin?.destroyed) return
+      resizeTerminal(terminal, width, height)
+      // The kernel sends it too, but to any thread: those of attach-main.ts that are Node's would swallow it.
+      signalFirstThread(pid, sigwinch)
     },
     signal(number) {
       const command = ended ? undefined : commandOf(pid)

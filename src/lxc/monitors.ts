@@ -65,9 +65,19 @@ export class Monitors {
     for (const entry of await readdir(this.directory, { withFileTypes: true })) {
       if (!entry.isFile()) continue
       if (entry.name.startsWith('.')) await rm(join(this.directory, entry.name), { force: true })
-      else found.set(entry.name, parse(await readFile(join(this.directory, entry.name), 'utf8'), this.#boot))
+      else found.set(entry.name, await this.#readOne(entry.name))
     }
     return found
+  }
+
+  async #readOne(name: string): Promise<Monitor | undefined> {
+    try {
+      const stored = JSON.parse(await readFile(join(this.directory, name), 'utf8')) as Stored
+      return stored.boot === this.#boot && isAlive(stored.monitor) ? stored : undefined
+    } catch {
+      // A host that lost power may have left an empty file.
+      return undefined
+    }
   }
 
   /** How a container came to its end: `stop` where the hook could not tell. */
@@ -142,14 +152,4 @@ interface Stray {
 function isInit(pid: number): boolean {
   const pids = namespacePids(pid)
   return pids.length === 2 && pids[1] === 1
-}
-
-function parse(text: string, boot: string): Monitor | undefined {
-  try {
-    const stored = JSON.parse(text) as Stored
-    return stored.boot === boot && isAlive(stored.monitor) ? stored : undefined
-  } catch {
-    // A host that lost power may have left an empty file.
-    return undefined
-  }
 }
