@@ -135,7 +135,7 @@ export class Archive {
   }
 
   async #tool(args: readonly string[], options: RunOptions, { signal }: Work): Promise<Output> {
-    const limits = [`--as=${maxMemory}`, '--core=0', '--']
+    const limits = [`--data=${maxMemory}`, '--core=0', '--']
     try {
       return await this.#run('prlimit', [...limits, ...args], {
         env: { XZ_DEFAULTS: xzOptions, TZ: 'UTC' },
@@ -149,7 +149,9 @@ export class Archive {
       if (/No space left on device|Disk quota exceeded/.test(error.stderr)) {
         throw new Error('No space left on device', { cause: error })
       }
-      throw badRequest(`Cannot read the archive`, { cause: error })
+      // From 126 on, and without a code, it is the host that lacks something.
+      if (error.code === undefined || error.code >= 126) throw error
+      throw badRequest('Cannot read the archive', { cause: new Error(error.message.replace('prlimit', args[0] ?? '')) })
     }
   }
 }

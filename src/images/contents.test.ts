@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -225,10 +235,15 @@ const hostile: readonly (readonly [what: string, entries: readonly TarEntry[], m
     [...start, ...Array.from({ length: 60 }, (_, index) => file(`rootfs/${index}`))],
     /more than 50 ent/,
   ],
+  [
+    'many links',
+    [...start, ...Array.from({ length: 40 }, (_, index) => symlink(`rootfs/${'l'.repeat(80)}${index}`, 'x'))],
+    /too many symbolic links/,
+  ],
   ['a bomb', [...start, { ...file('rootfs/x'), size: 2 ** 32 }], /unpacks to more than|Cannot read the archive/],
 ]
 
-const limits = { ...defaultLimits, entries: 50, depth: 40, bytes: 2 ** 20 }
+const limits = { ...defaultLimits, entries: 50, depth: 40, bytes: 2 ** 20, names: 3000 }
 
 for (const [what, entries, message] of hostile) {
   test(`an image with ${what} is refused`, async () => {
@@ -295,6 +310,29 @@ test('a squashfs with a line break in a name is refused', { skip: !isRoot && 'ne
 
   await assert.rejects(examineImage({ metadata: path, rootfs: undefined }, { run }), /control characters/)
 })
+
+const hostileTrees: readonly (readonly [what: string, make: (tree: string) => void, message: RegExp])[] = [
+  [
+    'templates as a link',
+    (tree) => symlinkSync('/etc', join(tree, 'templates')),
+    /"templates": it must be a directory/,
+  ],
+  ['another file', (tree) => writeFileSync(join(tree, 'backup.yaml'), ''), /"backup.yaml": expected nothing but/],
+  ['a node', (tree) => void tool('mknod', [join(tree, 'rootfs/sda'), 'b', '8', '0']), /"rootfs\/sda": a device node/],
+]
+
+for (const [what, make, message] of hostileTrees) {
+  test(`a unified squashfs with ${what} is refused`, { skip: !isRoot && 'needs root' }, async () => {
+    const tree = newDirectory()
+    writeFileSync(join(tree, 'metadata.yaml'), metadata)
+    mkdirSync(join(tree, 'rootfs'))
+    make(tree)
+    const path = newPath()
+    tool('mksquashfs', [tree, path, '-quiet', '-no-progress'])
+
+    await assert.rejects(examineImage({ metadata: path, rootfs: undefined }, { run }), message)
+  })
+}
 
 test('unpacking ends at once when it is cancelled', async () => {
   const entries = [...start, file('rootfs/x', 'x'.repeat(64 << 20))]

@@ -14,30 +14,39 @@ export interface ImageExport {
 
 /** Opens the files of an image to be sent: from here on they may be removed. */
 export async function exportImage({ fingerprint }: ImageRecord, paths: ImagePaths): Promise<ImageExport> {
+  await using opened = new AsyncDisposableStack()
+  const metadata = opened.use(await open(paths.metadata))
   const extension = await recogniseArchive(paths.metadata)
-  const metadata = await open(paths.metadata)
   if (paths.rootfs === undefined) {
     const { size, mtime } = await metadata.stat()
-    return {
-      body: metadata.createReadStream(),
-      headers: {
-        'content-disposition': `inline;filename=${fingerprint}.${extension}`,
-        'content-length': String(size),
-        'content-type': 'application/octet-stream',
-        'last-modified': mtime.toUTCString(),
-      },
+    const headers = {
+      'content-disposition': `inline;filename=${fingerprint}.${extension}`,
+      'content-length': String(size),
+      'content-type': 'application/octet-stream',
+      'last-modified': mtime.toUTCString(),
     }
+    // This stream closes its file itself, and one that does not would never say that it ended.
+    const body = metadata.createReadStream()
+    opened.move()
+    return { body, headers }
   }
-  const rootfsExtension = await recogniseArchive(paths.rootfs)
+  const rootfs = opened.use(await open(paths.rootfs))
   const boundary = randomBytes(30).toString('hex')
   const parts = [
     { name: 'metadata', filename: `meta-${fingerprint}.${extension}`, file: metadata },
-    { name: 'rootfs', filename: `${fingerprint}.${rootfsExtension}`, file: await open(paths.rootfs) },
+    { name: 'rootfs', filename: `${fingerprint}.${await recogniseArchive(paths.rootfs)}`, file: rootfs },
   ]
+  const body = Readable.from(form(boundary, parts), { objectMode: false })
   return {
-    body: Readable.from(form(boundary, parts), { objectMode: false }),
+    body: closing(body, opened.move()),
     headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
   }
+}
+
+/** A stream that closes files when it ends, and when it is given up before it has begun. */
+function closing(stream: Readable, files: AsyncDisposableStack): Readable {
+  stream.once('close', () => void files.disposeAsync())
+  return stream
 }
 
 interface Part {
@@ -47,18 +56,14 @@ interface Part {
 }
 
 async function* form(boundary: string, parts: readonly Part[]): AsyncGenerator<Buffer> {
-  try {
-    for (const [index, { name, filename, file }] of parts.entries()) {
-      const head = [
-        `${index === 0 ? '' : '\r\n'}--${boundary}`,
-        `Content-Disposition: form-data; name="${name}"; filename="${filename}"`,
-        'Content-Type: application/octet-stream',
-      ]
-      yield Buffer.from(`${head.join('\r\n')}\r\n\r\n`)
-      yield* file.createReadStream({ autoClose: false, highWaterMark: 256 << 10 }) as AsyncIterable<Buffer>
-    }
-    yield Buffer.from(`\r\n--${boundary}--\r\n`)
-  } finally {
-    await Promise.all(parts.map(({ file }) => file.close()))
+  for (const [index, { name, filename, file }] of parts.entries()) {
+    const head = [
+      `${index === 0 ? '' : '\r\n'}--${boundary}`,
+      `Content-Disposition: form-data; name="${name}"; filename="${filename}"`,
+      'Content-Type: application/octet-stream',
+    ]
+    yield Buffer.from(`${head.join('\r\n')}\r\n\r\n`)
+    yield* file.createReadStream({ autoClose: false, highWaterMark: 256 << 10 }) as AsyncIterable<Buffer>
   }
+  yield Buffer.from(`\r\n--${boundary}--\r\n`)
 }

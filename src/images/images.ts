@@ -134,8 +134,14 @@ export class Images {
     this.#touch(image).catch((error: unknown) => {
       this.#options.log.warn('Cannot note that an image was used', { error: explain(error) })
     })
-    const { fingerprint, architecture, properties, profiles } = image
-    return { fingerprint, architecture, properties, profiles, tree: this.tree(image) }
+    const { fingerprint, architecture, properties } = image
+    return { fingerprint, architecture, properties, profiles: this.profilesOf(image), tree: this.tree(image) }
+  }
+
+  /** The profiles of an image that are there still. */
+  profilesOf({ project, profiles }: ImageRecord): readonly string[] {
+    const known = new Set(this.#options.profiles.list(project).map(({ name }) => name))
+    return profiles.filter((name) => known.has(name))
   }
 
   /** What storage unpacks. */
@@ -269,7 +275,7 @@ export class Images {
     const { store, projects } = this.#options
     const image = after ?? before?.value
     if (!image) return
-    if (after) this.#check(after)
+    if (after) this.#check(after, before?.value.profiles ?? [])
     const names = [image.project, image.fingerprint]
     await store.commit(
       [after ? this.#records.put(after, ...names) : this.#records.delete(...names), ...more],
@@ -277,14 +283,14 @@ export class Images {
     )
   }
 
-  #check(image: ImageRecord): void {
+  #check(image: ImageRecord, formerProfiles: readonly string[]): void {
     for (const [name, value] of Object.entries(image.properties)) {
       if (name === '' || /\p{Cc}/u.test(name)) {
         throw badRequest(`Invalid image property "${name.slice(0, 100)}": expected a name without control characters`)
       }
       if (value.includes('\0')) throw badRequest(`Invalid image property "${name}": it has a null character`)
     }
-    const known = new Set(this.#options.profiles.list(image.project).map(({ name }) => name))
+    const known = new Set([...this.profilesOf(image), ...formerProfiles])
     const unknown = image.profiles.find((name) => !known.has(name))
     if (unknown !== undefined) throw badRequest(`Profile '${unknown}' doesn't exist`)
   }

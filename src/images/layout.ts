@@ -13,9 +13,20 @@ export interface LayoutLimits {
   readonly depth: number
   /** Bytes of `metadata.yaml`, and of each template. */
   readonly metadata: number
+  /** Characters of the names of all symbolic links and templates, which are kept in memory while looking. */
+  readonly names: number
 }
 
-export const defaultLimits: LayoutLimits = { bytes: 2 ** 38, entries: 5_000_000, depth: 128, metadata: 128 << 10 }
+export const defaultLimits: LayoutLimits = {
+  bytes: 2 ** 38,
+  entries: 5_000_000,
+  depth: 128,
+  metadata: 128 << 10,
+  names: 32 << 20,
+}
+
+/** No path that Linux takes is longer, even with each of its bytes escaped. */
+const maxName = 4 * 4096
 
 /** The patterns of what is left out when a part is unpacked: device nodes, which no container takes from its image. */
 export function excludedFrom(part: ImagePart): readonly string[] {
@@ -37,6 +48,7 @@ export class Layout {
   readonly #symlinks = new Set<string>()
   #bytes = 0
   #entries = 0
+  #names = 0
   /** The name of `metadata.yaml` as the archive has it, once it was seen. */
   metadata: string | undefined
 
@@ -113,12 +125,12 @@ export class Layout {
     if (entry.size > this.#limits.metadata) throw refuse(entry, `it is larger than ${this.#limits.metadata} bytes`)
     const key = `templates/${name}`
     if (this.#top.has(key)) throw refuse(entry, 'it comes twice')
-    this.#top.add(key)
+    this.#remember(this.#top, key)
   }
 
   #addToRootfs(entry: ArchiveEntry, path: readonly string[]): void {
     this.#checkParents(entry, path)
-    if (entry.type === 'symlink') this.#symlinks.add(path.join('/'))
+    if (entry.type === 'symlink') this.#remember(this.#symlinks, path.join('/'))
     // Nothing below /dev is unpacked: the runtime gives each container a /dev of its own.
     if (path[1] === 'dev' && path.length > 2) return
     switch (entry.type) {
@@ -156,6 +168,12 @@ export class Layout {
     }
   }
 
+  #remember(names: Set<string>, name: string): void {
+    this.#names += name.length
+    if (this.#names > this.#limits.names) throw badRequest('Invalid image: it has too many symbolic links or templates')
+    names.add(name)
+  }
+
   #expected(): string {
     const rootfs = this.#part === 'unified' ? ', rootfs' : ''
     return `expected nothing but metadata.yaml${rootfs} and templates`
@@ -164,6 +182,7 @@ export class Layout {
 
 /** The parts of a name; none for the root itself. A leading `./` is what `tar -C directory .` writes. */
 function pathOf(name: string): string[] {
+  if (name.length > maxName) throw badRequest(`Invalid image: the name ${quote(name)} is too long`)
   const trimmed = name.replace(/^\.(?:\/|$)/, '').replace(/\/$/, '')
   if (trimmed === '') {
     if (name.startsWith('/')) throw badRequest(`Invalid image: the name ${quote(name)} is absolute`)

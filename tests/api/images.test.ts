@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdirSync } from 'node:fs'
 import { request } from 'node:http'
 import type { ClientRequest, IncomingHttpHeaders, Server } from 'node:http'
@@ -33,6 +43,7 @@ interface Daemon extends AsyncDisposable {
   readonly root: string
   readonly store: Store
   readonly projects: Projects
+  readonly profiles: Profiles
   readonly images: Images
   readonly events: Event[]
   readonly unused: string[]
@@ -59,6 +70,7 @@ async function start(root: string): Promise<Daemon> {
     root,
     store,
     projects,
+    profiles,
     images,
     events: seen,
     unused,
@@ -463,6 +475,42 @@ test('a change that can not be is refused and changes nothing', async () => {
   assert.equal(stale.status, 412)
   assert.deepEqual((await call('GET', url)).body, before)
 })
+
+test('a profile that is gone is gone from the image, and keeps nobody from changing it', async () => {
+  await daemon.profiles.create('default', { name: 'p', description: '', config: {}, devices: {} })
+  await upload(unified, { 'x-lxd-profiles': 'profile=default&profile=p' })
+  const url = `/1.0/images/${fingerprint}`
+  assert.deepEqual((await call('GET', url)).json.metadata.profiles, ['default', 'p'])
+
+  await daemon.profiles.delete('default', 'p')
+
+  assert.deepEqual((await call('GET', url)).json.metadata.profiles, ['default'])
+  assert.equal((await call('PATCH', url, { body: { public: true } })).status, 200)
+})
+
+for (const kind of ['unified', 'split'] as const) {
+  test(`the files of a ${kind} image are not kept open by a client that goes away`, async () => {
+    const parts = [['metadata', 'm.tar', own], ['rootfs', 'r.tar', rootfs]] as const // prettier-ignore
+    if (kind === 'unified') await upload()
+    else await wait(await call('POST', '/1.0/images', form(parts)))
+    const held = () =>
+      readdirSync('/proc/self/fd').filter((fd) => {
+        const path = join('/proc/self/fd', fd)
+        return existsSync(path) && readlinkSync(path).startsWith(join(root, 'images'))
+      }).length
+
+    const ask = open('GET', `/1.0/images/${kind === 'unified' ? fingerprint : splitFingerprint}/export`)
+    ask.on('error', () => {})
+    ask.on('response', (response) => {
+      response.on('error', () => {})
+      ask.destroy()
+    })
+    ask.end()
+    await once(ask, 'close')
+
+    await eventually('the files are closed', () => held() === 0)
+  })
+}
 
 test('the ETag of an image lets a change through once', async () => {
   await upload()

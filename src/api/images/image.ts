@@ -16,7 +16,7 @@ export function imageJson(services: Services, image: ImageRecord): Image {
     properties: sortKeys(image.properties),
     public: image.public,
     expires_at: image.expiresAt,
-    profiles: [...image.profiles],
+    profiles: [...services.images.profilesOf(image)],
     aliases: aliases.map(({ name, description }) => ({ name, description })),
     architecture: image.architecture,
     cached: image.cached,
