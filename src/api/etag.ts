@@ -13,7 +13,7 @@ export function checkEtag(ifMatch: string | undefined, value: unknown): void {
   if (ifMatch === undefined || ifMatch === '') return
   const sent = ifMatch.replaceAll('"', '')
   const now = etagOf(value)
-  if (sent !== now) throw preconditionFailed(`ETag doesn't match: ${sent} vs ${now}`)
+  if (sent !== now) throw preconditionFailed(`ETag doesn't match: ${now} vs ${sent}`)
 }
 
 /** Objects by sorted key: equal values must have one text, in whatever order they were built. */

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { silentLog } from '#base/log.ts'
+import { startDaemon } from '#daemon/daemon.ts'
+import type { Daemon } from '#daemon/daemon.ts'
+import type { Host } from '#daemon/host.ts'
+import { FakeDaemons } from '#host/fake-daemons.ts'
+import { FakeLinks } from '#host/fake-links.ts'
+import { FakeNft } from '#host/nft.ts'
+import { run } from '#host/run.ts'
+import { FakeSysctls } from '#host/sysctls.ts'
+import { FakeRuntime } from '#lxc/fake-runtime.ts'
+import { thisMachine } from '#server/resources/machine.ts'
+import { readResources } from '#server/resources/resources.ts'
+import { FakeDriver } from '#storage/fake-driver.ts'
+import { checkAnswer } from './answers.ts'
+
+/** What a daemon answered: JSON, or the text of what isn't. */
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Json
+}
+
+/** JSON, of which a test knows what is in it. */
+// eslint-disable-next-line typescript/no-explicit-any
+export type Json = any
+
+export interface CallOptions {
+  /** JSON, or bytes sent as they are. */
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A host that is only made up: nothing outside the daemon's directory and this process is touched. */
+export function fakeHost() {
+  return {
+    run,
+    links: new FakeLinks(),
+    sysctls: new FakeSysctls(),
+    nft: new FakeNft(),
+    daemons: new FakeDaemons(),
+    releaseDhcp: async () => {},
+    account: { user: 'lxd', group: 'lxd' },
+    mounts: {} as Host['mounts'],
+    inside: {} as Host['inside'],
+    drivers: [new FakeDriver()],
+    runtime: new FakeRuntime(),
+    facts: {
+      cgroups: new Map([['memory', 2 as const]]),
+      swapAccounting: true,
+      memory: 2 ** 30,
+      cpus: [0, 1],
+      lxcfs: undefined,
+      apparmor: false,
+      machine: 'x86_64',
+    },
+    kernelFeatures: { idmapped_mounts: true },
+    osRelease: { name: 'Test', version: '1' },
+    readResources: async () => await readResources(await thisMachine()),
+  } satisfies Host
+}
+
+/** A whole daemon on a made-up host, in this process, behind a real socket. Every answer is held to LXD's API. */
+export class TestDaemon implements AsyncDisposable {
+  readonly directory: string
+  readonly host: ReturnType<typeof fakeHost>
+  /** The pairs of method and path that have answered as they should. */
+  readonly answered = new Set<string>()
+  #daemon: Daemon | undefined
+
+  private constructor(directory: string, host: ReturnType<typeof fakeHost>) {
+    this.directory = directory
+    this.host = host
+  }
+
+  static async start(): Promise<TestDaemon> {
+    const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'lxd-')), fakeHost())
+    await daemon.open()
+    return daemon
+  }
+
+  get daemon(): Daemon {
+    if (!this.#daemon) throw new Error('The daemon does not run')
+    return this.#daemon
+  }
+
+  /** Starts the daemon on what is in its directory. */
+  async open(): Promise<void> {
+    const gid = process.getgid?.() ?? 0
+    this.#daemon = await startDaemon({ directory: this.directory, log: silentLog, host: this.host, gid })
+  }
+
+  async close(): Promise<void> {
+    await this.#daemon?.[Symbol.asyncDispose]()
+    this.#daemon = undefined
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** Sends a request and checks the shape of the answer. */
+  async call(method: string, url: string, { body, headers = {} }: CallOptions = {}): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    const sent = request(
+      { socketPath: join(this.directory, 'unix.socket'), method, path: url, headers },
+      (response) => {
+        text(response).then((received) => {
+          const isJson = response.headers['content-type'] === 'application/json' && method !== 'HEAD'
+          const answer = isJson ? (JSON.parse(received) as Json) : received
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: answer })
+        }, reject)
+      },
+    )
+    sent.on('error', reject)
+    sent.end(body === undefined || body instanceof Uint8Array ? body : JSON.stringify(body))
+
+    const answer = await promise
+    const pair = checkAnswer({ method, url }, answer)
+    if (pair !== undefined && answer.status < 400) this.answered.add(pair)
+    return answer
+  }
+
+  /** Sends a request that must go well, and gives the metadata of the answer, of an operation once it is over. */
+  async ok(method: string, url: string, options: CallOptions = {}): Promise<Json> {
+    const { status, body } = await this.call(method, url, options)
+    assert.ok(status < 300, `${method} ${url}: ${status} ${JSON.stringify(body)}`)
+    if (status !== 202) return body.metadata
+    const over = await this.call('GET', `${body.operation}/wait?timeout=20`)
+    assert.equal(over.body.metadata.status, 'Success', `${method} ${url}: ${over.body.metadata.err}`)
+    return over.body.metadata
+  }
+
+  /** Sends a request that must be refused at once or fail in the end, and gives the error. */
+  async refused(method: string, url: string, options: CallOptions = {}): Promise<{ status: number; error: string }> {
+    const { status, body } = await this.call(method, url, options)
+    if (status >= 400) return { status, error: body.error }
+    assert.equal(status, 202, `${method} ${url} was not refused`)
+    const over = await this.call('GET', `${body.operation}/wait?timeout=20`)
+    assert.equal(over.body.metadata.status, 'Failure', `${method} ${url} was not refused`)
+    return { status: 202, error: over.body.metadata.err }
+  }
+}
