@@ -34,6 +34,7 @@ import { loadServerCertificate } from '#server/server-certificate.ts'
 import { ServerConfig } from '#server/server-config.ts'
 import { Pools } from '#storage/pools.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
+import type { ImageRecord } from '#store/image-record.ts'
 import type { Store } from '#store/store.ts'
 import type { Host } from './host.ts'
 
@@ -55,7 +56,8 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const common = { ...options, events }
   const operations = new Operations({ events, log })
   const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
-  const pools = new Pools({ store, events, drivers: host.drivers, directory, log })
+  const imageTree = (image: ImageRecord) => images.tree(image)
+  const pools = new Pools({ store, events, drivers: host.drivers, directory, log, imageTree })
   const networks = new Networks({ ...host, store, events, log, directory })
   const kinds = deviceKinds({ ...host, networks, pools, devicesDirectory: join(directory, 'devices') })
   const profiles = new Profiles({
@@ -66,7 +68,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     instanceKeys,
     checkDevices: (profile) => checkProfileDevices(kinds, profile),
   })
-  const images = new Images({
+  const images: Images = new Images({
     directory: join(directory, 'images'),
     store,
     events,

@@ -27,8 +27,8 @@ export function nameOnDisk({ project, name }: Pick<Volume, 'project' | 'name'>):
 export interface KnownContent {
   /** Names of containers' volumes on disk. */
   readonly volumes: ReadonlySet<string>
-  /** Fingerprints of images. */
-  readonly images: ReadonlySet<string>
+  /** Images by fingerprint, should a tree have to be unpacked again. */
+  readonly images: ReadonlyMap<string, ImageTree>
 }
 
 /** An image's tree that a driver can unpack: once per pool, or once per volume. */
@@ -73,7 +73,7 @@ export interface StorageDriver {
    * what it left half done. What is whole but unknown to the store is left alone. Instances may be running from it.
    */
   mountPool(pool: Pool, known: KnownContent): Promise<void>
-  /** Resolves when the space of what was deleted is free. */
+  /** Resolves when the space of what was deleted is free, and no other work goes on in the background. */
   settle(pool: Pool): Promise<void>
   /** Lets go of a pool nothing runs from, after {@link settle}. */
   unmountPool(pool: Pool): Promise<void>

@@ -20,6 +20,8 @@ import type { ImageTree } from './driver.ts'
 import { FakeDriver } from './fake-driver.ts'
 import { Pools } from './pools.ts'
 
+const imageTree = ({ fingerprint }: ImageRecord): ImageTree => ({ fingerprint, unpack: () => Promise.resolve() })
+
 const directories: string[] = []
 after(() => Promise.all(directories.map((directory) => rm(directory, { recursive: true }))))
 
@@ -35,7 +37,7 @@ function makePools() {
     heard.push(`${action} ${source}`)
   })
   const driver = new FakeDriver()
-  const make = () => new Pools({ store, events, drivers: [driver], directory, log: silentLog })
+  const make = () => new Pools({ store, events, drivers: [driver], directory, log: silentLog, imageTree })
   return { directory, store, heard, driver, pools: make(), restarted: make }
 }
 
@@ -246,7 +248,8 @@ test('a start ends what a crash left half done, and puts the links right', async
 
   assert.deepEqual([...driver.pools.keys()], ['p'])
   assert.deepEqual(store.list('/storage-pools/').length, 1)
-  assert.deepEqual(driver.known.get('p'), { volumes: new Set(['c1', 'c2']), images: new Set([image.fingerprint]) })
+  assert.deepEqual(driver.known.get('p')?.volumes, new Set(['c1', 'c2']))
+  assert.deepEqual([...(driver.known.get('p')?.images.keys() ?? [])], [image.fingerprint])
   assert.deepEqual(readdirSync(join(directory, 'containers')).sort(), ['c1', 'c2', 'file'])
   assert.equal(readlinkSync(join(directory, 'containers/c1')), join(directory, 'storage-pools/p/containers/c1'))
 })

@@ -10,6 +10,7 @@ import type { Config } from '#config/config.ts'
 import type { Keys } from '#config/key.ts'
 import type { Events, Requestor } from '#events/events.ts'
 import { imageRecords } from '#store/image-record.ts'
+import type { ImageRecord } from '#store/image-record.ts'
 import { instanceRecords } from '#store/instance-record.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
 import { poolRecords } from '#store/pool-record.ts'
@@ -39,6 +40,8 @@ export interface PoolsOptions {
   /** LXD_DIR. */
   readonly directory: string
   readonly log: Log
+  /** What is unpacked of an image. */
+  readonly imageTree: (image: ImageRecord) => ImageTree
 }
 
 /** The storage pools, and the volumes of instances in them. */
@@ -93,9 +96,8 @@ export class Pools {
     await Promise.all(this.#usable().map(({ driver, pool }) => driver.settle(pool)))
   }
 
-  /** Lets go of all pools, when no instance runs any more. */
+  /** Lets go of all pools, when no instance runs any more; to be called after {@link settle}. */
   async unmountAll(): Promise<void> {
-    await this.settle()
     for (const { driver, pool } of this.#usable()) {
       await driver.unmountPool(pool)
       this.#mounted.delete(pool.name)
@@ -327,7 +329,7 @@ export class Pools {
   #known(pool: string): KnownContent {
     return {
       volumes: new Set(this.#instances().flatMap((one) => (one.pool === pool ? [nameOnDisk(one)] : []))),
-      images: new Set(this.#imageRecords().map(({ fingerprint }) => fingerprint)),
+      images: new Map(this.#imageRecords().map((one) => [one.fingerprint, this.#options.imageTree(one)])),
     }
   }
 

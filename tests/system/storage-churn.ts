@@ -27,7 +27,7 @@ const image: ImageTree = {
   },
 }
 const ready = new Set(names)
-await driver.mountPool(pool, { volumes: ready, images: new Set([image.fingerprint]) })
+await driver.mountPool(pool, { volumes: ready, images: new Map([[image.fingerprint, image]]) })
 appendFileSync(journal, 'begin\n')
 
 const say = (...words: string[]) => appendFileSync(journal, `${words.join(' ')}\n`)

@@ -42,7 +42,7 @@ const older = overlayDriver({ ...host, mounts: realMounts(namespaces, { attachLa
 
 const map: IdMap = [{ kind: 'both', inside: 0, host: 100_000, count: 65_536 }]
 const otherMap: IdMap = [{ kind: 'both', inside: 0, host: 300_000, count: 65_536 }]
-const nothing: KnownContent = { volumes: new Set(), images: new Set() }
+const nothing: KnownContent = { volumes: new Set(), images: new Map() }
 
 let unpacked = 0
 /** An image with a file of root's, one of user 1000's and a set-uid program. */
@@ -66,7 +66,7 @@ const image: ImageTree = {
 }
 const known = (...names: string[]): KnownContent => ({
   volumes: new Set(names),
-  images: new Set([image.fingerprint]),
+  images: new Map([[image.fingerprint, image]]),
 })
 
 function volume(name: string, project = 'default'): Volume {
@@ -497,11 +497,33 @@ describe('storage driver overlay, its images', () => {
 
     // The same over a restart of the daemon.
     const [, restarted] = fresh()
-    await restarted?.mountPool(pool, { volumes: new Set(['c3']), images: new Set() })
+    await restarted?.mountPool(pool, { volumes: new Set(['c3']), images: new Map() })
     assert.deepEqual(trees(pool), [image.fingerprint])
     await inside({ driver, pool, name: 'c3' }, (root) => readFileSync(join(root, 'etc/hostname')))
     await restarted?.deleteVolume(pool, volume('c3'))
     assert.deepEqual(trees(pool), [])
+    await driver.deletePool(pool)
+  })
+
+  test('a tree is written to disk in the background; one that a power cut may have damaged is unpacked again', async () => {
+    const pool = await createPool(driver)
+    await create(driver, pool, 'c1', image)
+    const marker = join(pool.directory, 'images', image.fingerprint, '.unflushed')
+    await driver.settle(pool)
+    assert.equal(existsSync(marker), false)
+
+    const file = join(pool.directory, 'images', image.fingerprint, 'rootfs/etc/hostname')
+    for (const [boot, after] of [
+      [readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), 'damaged'],
+      ['another boot', 'image\n'],
+    ] as const) {
+      writeFileSync(marker, boot)
+      writeFileSync(file, 'damaged')
+      await driver.mountPool(pool, known('c1'))
+      await driver.settle(pool)
+      assert.equal(readFileSync(file, 'utf8'), after)
+      assert.equal(existsSync(marker), false)
+    }
     await driver.deletePool(pool)
   })
 

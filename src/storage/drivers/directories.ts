@@ -95,7 +95,6 @@ export class Directories {
   }
 
   async unmountPool(pool: Pool): Promise<void> {
-    await this.scratch(pool).idle()
     this.#scratch.delete(pool.name)
     await this.#detachSource(pool)
   }

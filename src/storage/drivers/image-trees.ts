@@ -1,11 +1,14 @@
-import { readdir, rename } from 'node:fs/promises'
+import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { badRequest } from '#base/failure.ts'
+import { badRequest, explain } from '#base/failure.ts'
 import type { Progress, Work } from '#base/progress.ts'
-import type { Mounts } from '#host/mounts.ts'
+import { readBootId } from '#host/boot-id.ts'
 import type { ImageTree } from '../driver.ts'
 import { checkRootfs, exists } from './directories.ts'
-import type { Scratch } from './scratch.ts'
+import type { DriverHost, Scratch } from './scratch.ts'
+
+/** In a tree that may not be whole on disk yet: the boot in which it was unpacked, which knows it whole in memory. */
+const unflushed = '.unflushed'
 
 /** An unpacking that one or more wait for. */
 interface Unpacking {
@@ -18,22 +21,25 @@ interface Unpacking {
 /**
  * The unpacked images of a pool, `images/FINGERPRINT`, each shared by the volumes made from it.
  *
- * A tree is there as long as its image is, and beyond that as long as a volume needs it.
+ * A tree is there as long as its image is, and beyond that as long as a volume needs it. It is used as soon as it is
+ * unpacked and written to disk meanwhile; should the power go before that is done, it is unpacked again.
  */
 export class ImageTrees {
   readonly #directory: string
   readonly #scratch: Scratch
-  readonly #mounts: Mounts
+  readonly #host: DriverHost
   readonly #unpacking = new Map<string, Unpacking>()
   /** Who needs a tree: names of volumes, and tokens of those that are being made. */
   readonly #users = new Map<string, Set<string | symbol>>()
   /** Trees whose image was deleted. */
   readonly #unwanted = new Set<string>()
 
-  constructor(options: { readonly directory: string; readonly scratch: Scratch; readonly mounts: Mounts }) {
+  readonly #flushing = new Set<Promise<void>>()
+
+  constructor(options: { readonly directory: string; readonly scratch: Scratch; readonly host: DriverHost }) {
     this.#directory = options.directory
     this.#scratch = options.scratch
-    this.#mounts = options.mounts
+    this.#host = options.host
   }
 
   path(fingerprint: string): string {
@@ -42,6 +48,57 @@ export class ImageTrees {
 
   async list(): Promise<string[]> {
     return (await readdir(this.#directory)).filter((name) => /^[0-9a-f]{64}$/.test(name))
+  }
+
+  /**
+   * Takes up what is there at the start of the daemon, when {@link use} has told of all volumes: drops what no image
+   * and no volume needs, and unpacks again what a power cut may have damaged.
+   */
+  async start(images: ReadonlyMap<string, ImageTree>): Promise<void> {
+    const found = new Set(await this.list())
+    for (const fingerprint of found) {
+      if (!images.has(fingerprint)) await this.forget(fingerprint)
+      else if (await this.#isDamaged(fingerprint)) await this.#scratch.discard(this.path(fingerprint))
+    }
+    for (const fingerprint of this.#users.keys()) await this.#restore(fingerprint, images.get(fingerprint))
+  }
+
+  /** Whether a tree was still being written when the machine went down; one of this boot is written out from now on. */
+  async #isDamaged(fingerprint: string): Promise<boolean> {
+    const boot = await readFile(join(this.path(fingerprint), unflushed), 'utf8').catch(() => undefined)
+    if (boot === undefined) return false
+    if (boot !== (await readBootId())) return true
+    this.#flush(fingerprint)
+    return false
+  }
+
+  async #restore(fingerprint: string, image: ImageTree | undefined): Promise<void> {
+    if (await exists(this.path(fingerprint))) return
+    try {
+      if (!image) throw new Error('There is no such image')
+      await this.#unpack(image, {})
+    } catch (error) {
+      this.#host.log.error('Cannot unpack an image again that volumes stand on', { fingerprint, error: explain(error) })
+    }
+  }
+
+  /** Resolves when all trees are written to disk. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#flushing)
+  }
+
+  /** Writes a tree to disk in the background. */
+  #flush(fingerprint: string): void {
+    const flushed = (async () => {
+      try {
+        await this.#host.mounts.flush(this.path(fingerprint))
+        await rm(join(this.path(fingerprint), unflushed), { force: true })
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+        this.#host.log.warn('Cannot write an image to disk', { fingerprint, error: explain(error) })
+      }
+    })().finally(() => this.#flushing.delete(flushed))
+    this.#flushing.add(flushed)
   }
 
   /** Notes that a volume needs the tree of an image. */
@@ -140,10 +197,10 @@ export class ImageTrees {
     try {
       await image.unpack(directory, work)
       await checkRootfs(directory)
-      // A tree that many volumes will stand on has to be whole after a power cut, too.
-      await this.#mounts.flush(directory)
       work.signal?.throwIfAborted()
+      await writeFile(join(directory, unflushed), await readBootId())
       await rename(directory, this.path(image.fingerprint))
+      this.#flush(image.fingerprint)
     } catch (error) {
       await this.#scratch.discard(directory)
       throw error

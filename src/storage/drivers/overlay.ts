@@ -48,11 +48,12 @@ export function overlayDriver(host: DriverHost & { readonly trialDirectory: stri
       await volumes.checkKernel(pool)
     },
     async deletePool(pool) {
+      await volumes.trees(pool).idle()
       volumes.forgetPool(pool)
       await directories.deletePool(pool)
     },
     mountPool: (pool, known) => volumes.mountPool(pool, known),
-    settle: (pool) => directories.scratch(pool).idle(),
+    settle: (pool) => volumes.settle(pool),
     async unmountPool(pool) {
       for (const name of await volumes.mounted(pool)) await volumes.unmountNamed(pool, name)
       await directories.unmountPool(pool)
@@ -100,12 +101,20 @@ class OverlayVolumes {
   }
 
   trees(pool: Pool): ImageTrees {
-    const { mounts } = this.#host
     const made = () =>
-      new ImageTrees({ directory: join(pool.directory, 'images'), scratch: this.directories.scratch(pool), mounts })
+      new ImageTrees({
+        directory: join(pool.directory, 'images'),
+        scratch: this.directories.scratch(pool),
+        host: this.#host,
+      })
     const found = this.#trees.get(pool.name) ?? made()
     this.#trees.set(pool.name, found)
     return found
+  }
+
+  async settle(pool: Pool): Promise<void> {
+    await this.trees(pool).idle()
+    await this.directories.scratch(pool).idle()
   }
 
   forgetPool(pool: Pool): void {
@@ -134,7 +143,7 @@ class OverlayVolumes {
       const image = await readImage(join(folder, name))
       if (image !== undefined) trees.use(image, name)
     }
-    for (const image of await trees.list()) if (!known.images.has(image)) await trees.forget(image)
+    await trees.start(known.images)
   }
 
   async createFrom(pool: Pool, volume: Volume, from: { source: ImageTree; tree: string }): Promise<void> {
