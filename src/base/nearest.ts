@@ -1,5 +1,5 @@
 /** How many single-character insertions, removals and changes turn `a` into `b`. */
-function distance(a: string, b: string): number {
+export function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]

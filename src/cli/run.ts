@@ -37,7 +37,7 @@ async function dispatch(program: Program, words: readonly string[], at: Surround
   const directory = configDirectory(at.env)
   const config = program.aliases === undefined ? undefined : await readClientConfig(directory)
   const aliases = { ...program.aliases, ...config?.aliases }
-  const found = find(program, expandAlias(words, aliases))
+  const found = await find(program, expandAlias(words, aliases))
 
   const { entry, path, rest } = found
   const loaded = path.length === 0 ? program.about : await entry.load()
@@ -106,7 +106,7 @@ interface Found {
 }
 
 /** Follows the words that name commands as deep as they go. */
-function find(program: Program, words: readonly string[]): Found {
+async function find(program: Program, words: readonly string[]): Promise<Found> {
   let entry: Entry = { load: async () => program.about, commands: program.commands }
   const path: string[] = []
   const rest = [...words]
@@ -118,13 +118,26 @@ function find(program: Program, words: readonly string[]): Found {
     // Help isn't run: it is about the words that follow.
     if (name === 'help' && path.length === 0) break
     if (name === undefined) {
-      throw badRequest(`unknown command "${rest[at]}" for "${[program.name, ...path].join(' ')}"`)
+      const where = [program.name, ...path].join(' ')
+      throw badRequest(
+        `unknown command "${rest[at]!}" for "${where}"${path.length === 0 ? await suggest(rest[at]!, entry.commands) : ''}`,
+      )
     }
     entry = entry.commands[name]!
     path.push(name)
     rest.splice(at, 1)
   }
   return { path, entry, rest }
+}
+
+/** The commands a mistyped word may have meant. */
+async function suggest(word: string, tree: Tree): Promise<string> {
+  const { distance } = await import('#base/nearest.ts')
+  const near = Object.keys(tree)
+    .filter((name) => !tree[name]!.hidden && name !== 'help')
+    .filter((name) => name.startsWith(word.toLowerCase()) || distance(name, word.toLowerCase().slice(0, 50)) <= 2)
+    .sort()
+  return near.length === 0 ? '' : `\n\nDid you mean this?\n${near.map((name) => `\t${name}\n`).join('')}`
 }
 
 function nameIn(tree: Tree, word: string): string | undefined {
@@ -161,7 +174,7 @@ async function runGroup(
     return 0
   }
 
-  const wanted = topic.length === 0 ? found : find(program, topic)
+  const wanted = topic.length === 0 ? found : await find(program, topic)
   const loaded = wanted.path.length === 0 ? program.about : await wanted.entry.load()
   at.print(
     loaded.kind === 'command'

@@ -71,7 +71,7 @@ const empty: InstancePut = {
   config: {},
   devices: {},
   ephemeral: false,
-  profiles: [],
+  profiles: null,
   stateful: false,
   description: '',
 }

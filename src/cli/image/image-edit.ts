@@ -26,7 +26,7 @@ export const imageEdit = command({
 goes (expires_at), and the profiles its instances have.`,
       load: async () => image,
       save: async (document) => {
-        const empty = { auto_update: false, properties: {}, public: false, expires_at: NEVER, profiles: [] }
+        const empty = { auto_update: false, properties: {}, public: false, expires_at: NEVER, profiles: null }
         const { expires_at, ...rest } = document as Partial<ImagePut>
         await updateImage(connection, image.fingerprint, { ...empty, ...rest, expires_at: expires_at || NEVER }, etag)
       },
