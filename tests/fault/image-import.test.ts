@@ -43,7 +43,7 @@ test(`a daemon killed ${rounds} times while it imports images has each of them w
     const noise = randomBytes(2 << 20).toString('hex')
     const image = tar([file('metadata.yaml', metadata), directory('rootfs'), file('rootfs/noise', noise)])
     const importing = call('POST', '/1.0/images', image)
-    await sleep((round * 13) % 400)
+    await sleep((round * 13) % 200)
     await daemon.end('SIGKILL')
     await importing
     await daemon.start()
