@@ -76,7 +76,8 @@ export class Plan implements ContainerPlan {
 
   /** What features are told of an instance. */
   context({ record, config }: Expanded, map: IdMap): FeatureContext {
-    return { name: record.name, config, idmap: map, host: this.#host, pins: new Map() }
+    const { name, architecture } = record
+    return { name, architecture, config, idmap: map, host: this.#host, pins: new Map() }
   }
 }
 

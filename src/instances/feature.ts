@@ -14,8 +14,10 @@ export interface HostFacts {
   readonly memory: number
   /** The numbers of the CPUs that instances may use. */
   readonly cpus: readonly number[]
-  /** Where lxcfs is mounted, if it runs. */
-  readonly lxcfs: string | undefined
+  /** Sizes of huge pages the host has, such as `2MB`. */
+  readonly hugePages: readonly string[]
+  /** Where lxcfs is mounted, if it runs now, and whether all of `sys/devices/system/cpu` is its or one file only. */
+  readonly lxcfs: { readonly path: string; readonly wholeCpu: boolean } | undefined
   /** Whether the AppArmor module of the kernel is enabled. */
   readonly apparmor: boolean
   /** The kernel's name of the architecture, such as `x86_64`. */
@@ -26,6 +28,8 @@ export interface HostFacts {
 export interface FeatureContext {
   /** The name the instance gives itself: its host name. */
   readonly name: string
+  /** The kernel's name of the architecture the instance is for, such as `x86_64`. */
+  readonly architecture: string
   /** The whole configuration, profiles expanded: where a feature finds its families of keys. */
   readonly config: Config
   /** Empty for a privileged container. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { machine, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { hierarchyOf, parseCgroups, readHierarchies } from '#host/cgroups.ts'
@@ -51,10 +51,26 @@ export function readHostFacts(): HostFacts {
     swapAccounting: memory !== undefined && existsSync(join(memory, swapFile)),
     memory: totalmem(),
     cpus: parseCpuList(allowed.trim() || online),
-    lxcfs: findLxcfs(readText('/proc/self/mountinfo')),
+    hugePages: readHugePages(),
+    get lxcfs() {
+      const path = findLxcfs(readText('/proc/self/mountinfo'))
+      // Before version 5 it had but one file there.
+      return path === undefined ? undefined : { path, wholeCpu: existsSync(`${path}/sys/devices/system/cpu/uevent`) }
+    },
     apparmor: readText('/sys/module/apparmor/parameters/enabled').trim() === 'Y',
     machine: machine(),
   }
+}
+
+/** The sizes the host has huge pages of, as control groups spell them. */
+function readHugePages(): string[] {
+  const directory = '/sys/kernel/mm/hugepages'
+  if (!existsSync(directory)) return []
+  return readdirSync(directory).map((name) => {
+    const kilobytes = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0)
+    if (kilobytes >= 1 << 20) return `${kilobytes >> 20}GB`
+    return kilobytes >= 1 << 10 ? `${kilobytes >> 10}MB` : `${kilobytes}KB`
+  })
 }
 
 /** Where lxcfs is mounted, which is only while it runs (lxcfs(1)). */

@@ -4,12 +4,31 @@ import type { Keys } from '#config/key.ts'
 import type { LxcItem } from '#lxc/runtime.ts'
 import type { AnyFeature, CgroupSetting, FeatureContext } from '../feature.ts'
 import { boot } from './boot.ts'
+import { container } from './container.ts'
+import { cpu } from './cpu.ts'
+import { environment } from './environment.ts'
 import { idmap } from './idmap.ts'
+import { kernelLimits } from './kernel-limits.ts'
+import { memory } from './memory.ts'
+import { processes } from './processes.ts'
 import { security } from './security.ts'
+import { sysctl } from './sysctl.ts'
 import { user } from './user.ts'
 
 /** All features of instances. The order is that of the lines in a container's liblxc configuration. */
-export const features: readonly AnyFeature[] = [security, idmap, boot, user]
+export const features: readonly AnyFeature[] = [
+  container,
+  security,
+  idmap,
+  environment,
+  memory,
+  cpu,
+  processes,
+  kernelLimits,
+  sysctl,
+  boot,
+  user,
+]
 
 /** Every configuration key of instances and profiles. */
 export const instanceKeys: Keys = Object.assign({}, ...features.map(({ keys }) => keys))
