@@ -57,6 +57,7 @@ export function fakeHost() {
       memory: 2 ** 30,
       cpus: [0, 1],
       lxcfs: undefined,
+      hugePages: [],
       apparmor: false,
       machine: 'x86_64',
     },
