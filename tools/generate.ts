@@ -8,9 +8,10 @@ import { all as lxdCommands } from '#cli/lxd/all.ts'
 import { daemonFlags } from '#cli/lxd/lxd.ts'
 import { globalFlags } from '#cli/parse.ts'
 import { pairs, servedPairs } from '../tests/api/surface.ts'
-import { apiReference, openApi } from './reference/api.ts'
+import { apiReference } from './reference/api.ts'
 import { commandReference } from './reference/commands.ts'
 import { configurationReference } from './reference/configuration.ts'
+import { openApi } from './reference/openapi.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = 'docs/reference'

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import type { TSchema } from 'typebox'
 
 /** Text by key: how the API carries every configuration. */
 export const StringMap = Type.Record(Type.String(), Type.String())
@@ -17,3 +18,8 @@ export const Count = Type.Integer({ minimum: 0 })
 
 /** One of LXD's status codes, such as 103 for running. */
 export const StatusCode = Type.Integer({ description: 'Status code, such as 103 for running' })
+
+/** What a list answers with: URLs, or with `recursion=1` the things themselves. */
+export function listOf<Item extends TSchema>(item: Item) {
+  return Type.Union([StringList, Type.Array(item)])
+}

@@ -117,3 +117,6 @@ export const NetworkState = Type.Object(
   { title: 'NetworkState' },
 )
 export type NetworkState = Static<typeof NetworkState>
+
+/** The leases of a network. */
+export const NetworkLeases = Type.Array(NetworkLease)

@@ -35,8 +35,10 @@ export const StoragePool = Type.Object(
 )
 export type StoragePool = Static<typeof StoragePool>
 
-const Usage = Type.Object({ used: Count, total: Count })
+const usage = { used: Count, total: Count }
+const Space = Type.Object(usage, { title: 'ResourcesStoragePoolSpace', description: 'Bytes' })
+const Inodes = Type.Object(usage, { title: 'ResourcesStoragePoolInodes' })
 
 /** How full a storage pool is: bytes, and files. */
-export const ResourcesStoragePool = Type.Object({ space: Usage, inodes: Usage }, { title: 'ResourcesStoragePool' })
+export const ResourcesStoragePool = Type.Object({ space: Space, inodes: Inodes }, { title: 'ResourcesStoragePool' })
 export type ResourcesStoragePool = Static<typeof ResourcesStoragePool>

@@ -21,7 +21,7 @@ export type StorageVolume = Static<typeof StorageVolume>
 
 /** How much a storage volume holds, in bytes. */
 export const StorageVolumeState = Type.Object(
-  { usage: Type.Object({ used: Count, total: Count }) },
+  { usage: Type.Object({ used: Count, total: Count }, { title: 'StorageVolumeStateUsage' }) },
   { title: 'StorageVolumeState' },
 )
 export type StorageVolumeState = Static<typeof StorageVolumeState>

@@ -1,4 +1,3 @@
-import type { TSchema } from 'typebox'
 import type { Route } from '#api/route.ts'
 import { page, table } from './markdown.ts'
 
@@ -9,7 +8,6 @@ interface Served {
   readonly verb: string
   readonly doc: string
   readonly access: string
-  readonly body: TSchema | undefined
 }
 
 /** Every method of every path, in the order of the paths. */
@@ -19,7 +17,7 @@ function methodsOf(routes: readonly Route[]): Served[] {
     .flatMap((route) => [
       ...verbs.flatMap((verb) => {
         const method = route[verb]
-        return method ? [{ path: route.path, verb, doc: method.doc, access: method.access, body: method.body }] : []
+        return method ? [{ path: route.path, verb, doc: method.doc, access: method.access }] : []
       }),
       ...(route.upgrade
         ? [
@@ -28,7 +26,6 @@ function methodsOf(routes: readonly Route[]): Served[] {
               verb: 'websocket',
               doc: route.upgrade.doc,
               access: route.upgrade.access,
-              body: undefined,
             },
           ]
         : []),
@@ -48,33 +45,4 @@ says who may call a method: \`untrusted\` anyone, \`authenticated\` any trusted 
 in the project of the request; \`admin\` is full control of the server. The same as OpenAPI: [openapi.json](openapi.json).`,
     [table(['Method and path', 'What it does', 'Access'], rows)],
   )
-}
-
-/** The API as an OpenAPI 3.1 document (spec.openapis.org/oas/v3.1.0). */
-export function openApi(routes: readonly Route[]): string {
-  const paths: Record<string, Record<string, unknown>> = {}
-  for (const { path, verb, doc, body } of methodsOf(routes)) {
-    if (verb === 'websocket') continue
-    paths[path] ??= { parameters: parametersOf(path) }
-    paths[path][verb] = {
-      summary: doc,
-      ...(body ? { requestBody: { content: { 'application/json': { schema: body } } } } : {}),
-      responses: { default: { description: "LXD's envelope: sync, async or error" } },
-    }
-  }
-  const document = {
-    openapi: '3.1.0',
-    info: { title: 'lxd-ts', version: '1.0', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
-    paths,
-  }
-  return `${JSON.stringify(document, undefined, 2)}\n`
-}
-
-function parametersOf(path: string): unknown[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string' },
-  }))
 }

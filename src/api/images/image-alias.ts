@@ -1,5 +1,10 @@
 import { notFound } from '#base/failure.ts'
-import { ImageAliasesEntryPatch, ImageAliasesEntryPost, ImageAliasesEntryPut } from '#schema/image.ts'
+import {
+  ImageAliasesEntry,
+  ImageAliasesEntryPatch,
+  ImageAliasesEntryPost,
+  ImageAliasesEntryPut,
+} from '#schema/image.ts'
 import type { ImageAliasRecord } from '#store/image-record.ts'
 import { entityUrl } from '../list.ts'
 import { created, done, sync } from '../reply.ts'
@@ -14,6 +19,7 @@ export const imageAlias = route('/1.0/images/aliases/{name}', {
   get: {
     doc: 'Get an alias of an image: to clients that are not trusted, of a public one.',
     access: 'untrusted',
+    reply: ImageAliasesEntry,
     handle({ images }, { project, params, trusted }) {
       const alias = images.aliases.get(project, params.name)
       if (!trusted && !images.get(project, alias.target).public) throw notFound('Image alias not found')

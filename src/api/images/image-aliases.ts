@@ -1,5 +1,5 @@
-import { ImageAliasesPost } from '#schema/image.ts'
-import type { ImageAliasesEntry } from '#schema/image.ts'
+import { listOf } from '#schema/common.ts'
+import { ImageAliasesEntry, ImageAliasesPost } from '#schema/image.ts'
 import type { ImageAliasRecord } from '#store/image-record.ts'
 import { entityUrl, listReply } from '../list.ts'
 import { created } from '../reply.ts'
@@ -14,6 +14,7 @@ export const imageAliases = route('/1.0/images/aliases', {
   get: {
     doc: 'List the aliases of images.',
     access: 'view',
+    reply: listOf(ImageAliasesEntry),
     handle: (services, request) =>
       listReply(request, services.images.aliases.list(request.project), {
         url: ({ name }) => entityUrl(['images', 'aliases', name]),

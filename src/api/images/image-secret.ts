@@ -1,3 +1,4 @@
+import { Operation } from '#schema/operation.ts'
 import { operation } from '../reply.ts'
 import { route } from '../route.ts'
 import { findImage } from './image.ts'
@@ -6,6 +7,7 @@ export const imageSecret = route('/1.0/images/{fingerprint}/secret', {
   post: {
     doc: 'Make a secret with which a client that is not trusted may fetch the image, once.',
     access: 'view',
+    reply: Operation,
     handle(services, request) {
       const { images, operations } = services
       const image = findImage(services, request)

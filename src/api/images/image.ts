@@ -1,7 +1,7 @@
 import { notFound } from '#base/failure.ts'
 import { zeroTime } from '#schema/decode.ts'
-import { ImagePatch, ImagePut } from '#schema/image.ts'
-import type { Image } from '#schema/image.ts'
+import { Image, ImagePatch, ImagePut } from '#schema/image.ts'
+import { Operation } from '#schema/operation.ts'
 import type { ImageRecord } from '#store/image-record.ts'
 import { done, operation, sync } from '../reply.ts'
 import { route } from '../route.ts'
@@ -67,6 +67,7 @@ export const image = route('/1.0/images/{fingerprint}', {
   get: {
     doc: 'Get an image.',
     access: 'untrusted',
+    reply: Image,
     handle(services, request) {
       const found = findImage(services, request)
       return sync(imageJson(services, found), etag(found))
@@ -108,6 +109,7 @@ export const image = route('/1.0/images/{fingerprint}', {
   delete: {
     doc: 'Delete an image and its aliases.',
     access: 'manage-images',
+    reply: Operation,
     handle(services, request) {
       const found = findImage(services, request)
       const started = services.operations.start({

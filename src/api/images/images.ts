@@ -1,6 +1,9 @@
 import { badRequest, explain, notImplemented } from '#base/failure.ts'
 import { parseBool } from '#config/key.ts'
 import type { ImportInput } from '#images/images.ts'
+import { listOf } from '#schema/common.ts'
+import { Image } from '#schema/image.ts'
+import { Operation } from '#schema/operation.ts'
 import type { ImageRecord } from '#store/image-record.ts'
 import { readJson } from '../body.ts'
 import { parseFilter } from '../filter.ts'
@@ -85,11 +88,13 @@ export const images = route('/1.0/images', {
   get: {
     doc: 'List the images.',
     access: 'untrusted',
+    reply: listOf(Image),
     handle: (services, request) => listImages(services, request),
   },
   post: {
     doc: 'Add an image, sent as it is or as a form with the parts "metadata" and "rootfs".',
     access: 'manage-images',
+    reply: Operation,
     handle: (services, request) => receiveImage(services, request),
   },
 })

@@ -1,5 +1,6 @@
 import { instanceUrl } from '#instances/lifecycle.ts'
-import { InstanceStatePut } from '#schema/instance.ts'
+import { InstanceState, InstanceStatePut } from '#schema/instance.ts'
+import { Operation } from '#schema/operation.ts'
 import { operation, sync } from '../reply.ts'
 import { route } from '../route.ts'
 import { changeState, readAction } from './change-state.ts'
@@ -9,6 +10,7 @@ export const instanceState = route('/1.0/instances/{name}/state', {
   get: {
     doc: 'Get the runtime state of an instance.',
     access: 'view',
+    reply: InstanceState,
     async handle(services, { project, params }) {
       const { value } = services.instances.get(project, params.name)
       const state = await services.readState(value)
@@ -18,6 +20,7 @@ export const instanceState = route('/1.0/instances/{name}/state', {
   put: {
     doc: 'Start, stop, restart, freeze or unfreeze an instance.',
     access: 'operate-containers',
+    reply: Operation,
     body: InstanceStatePut,
     handle(services, { project, params, body, requestor }) {
       const action = readAction(body)

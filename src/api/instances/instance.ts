@@ -3,7 +3,8 @@ import type { InstanceChange } from '#instances/instances.ts'
 import { runtimeName } from '#instances/instance-name.ts'
 import { etagOfInstance, viewInstance } from '#instances/instance-view.ts'
 import { instanceUrl } from '#instances/lifecycle.ts'
-import { InstancePatch, InstancePost, InstancePut } from '#schema/instance.ts'
+import { Instance, InstancePatch, InstancePost, InstancePut } from '#schema/instance.ts'
+import { Operation } from '#schema/operation.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
 import type { Stored } from '#store/records.ts'
 import { done, operation, sync } from '../reply.ts'
@@ -34,6 +35,7 @@ export const instance = route('/1.0/instances/{name}', {
   get: {
     doc: 'Get an instance; with `recursion=1` with its state, snapshots and backups.',
     access: 'view',
+    reply: Instance,
     async handle(services, { project, params, recursion }) {
       const expanded = services.instances.expand(services.instances.get(project, params.name).value)
       const status = services.runtime.status(runtimeName(project, params.name))
@@ -44,6 +46,7 @@ export const instance = route('/1.0/instances/{name}', {
   put: {
     doc: 'Replace the configuration of an instance.',
     access: 'manage-containers',
+    reply: Operation,
     body: InstancePut,
     handle(services, request) {
       const { project, params, body } = request
@@ -94,6 +97,7 @@ export const instance = route('/1.0/instances/{name}', {
   post: {
     doc: 'Rename an instance.',
     access: 'manage-containers',
+    reply: Operation,
     body: InstancePost,
     handle(services, { project, params, body, requestor }) {
       if (body.migration || body.pool !== '' || (body.project !== '' && body.project !== project)) {
@@ -114,6 +118,7 @@ export const instance = route('/1.0/instances/{name}', {
   delete: {
     doc: 'Delete an instance that is stopped.',
     access: 'manage-containers',
+    reply: Operation,
     handle(services, { project, params, requestor }) {
       const { value } = services.instances.get(project, params.name)
       const status = services.runtime.status(runtimeName(project, value.name))

@@ -6,7 +6,9 @@ import type { SourceImage } from '#instances/instances.ts'
 import { instanceUrl } from '#instances/lifecycle.ts'
 import { runtimeName } from '#instances/instance-name.ts'
 import { viewInstance } from '#instances/instance-view.ts'
-import { InstancesPost, InstancesPut } from '#schema/instance.ts'
+import { listOf } from '#schema/common.ts'
+import { Instance, InstancesPost, InstancesPut } from '#schema/instance.ts'
+import { Operation } from '#schema/operation.ts'
 import { parseFilter } from '../filter.ts'
 import { operation, sync } from '../reply.ts'
 import { route } from '../route.ts'
@@ -50,11 +52,13 @@ export const instances = route('/1.0/instances', {
   get: {
     doc: 'List the instances.',
     access: 'view',
+    reply: listOf(Instance),
     handle: (services, request) => listInstances(services, request),
   },
   post: {
     doc: 'Create an instance.',
     access: 'manage-containers',
+    reply: Operation,
     body: InstancesPost,
     async handle(services, { project, body, requestor }) {
       if (body.instance_type !== '') throw badRequest('Invalid "instance_type": no instance types are known')
@@ -88,6 +92,7 @@ export const instances = route('/1.0/instances', {
   put: {
     doc: 'Change what all instances of the project are doing.',
     access: 'operate-containers',
+    reply: Operation,
     body: InstancesPut,
     handle(services, { project, body, requestor }) {
       const action = readAction(body.state)

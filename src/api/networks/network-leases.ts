@@ -1,3 +1,4 @@
+import { NetworkLeases } from '#schema/network.ts'
 import { sync } from '../reply.ts'
 import { route } from '../route.ts'
 
@@ -6,6 +7,7 @@ export const networkLeases = route('/1.0/networks/{name}/leases', {
   get: {
     doc: 'List the addresses in use on a network by the instances of a project.',
     access: 'view',
+    reply: NetworkLeases,
     async handle(services, { params, project }) {
       return sync(await services.networks.leases(params.name, project))
     },

@@ -1,3 +1,4 @@
+import { NetworkState } from '#schema/network.ts'
 import { sync } from '../reply.ts'
 import { route } from '../route.ts'
 
@@ -6,6 +7,7 @@ export const networkState = route('/1.0/networks/{name}/state', {
   get: {
     doc: 'Get what the interface of a network is doing.',
     access: 'view',
+    reply: NetworkState,
     async handle(services, { params }) {
       return sync(await services.networks.state(params.name))
     },

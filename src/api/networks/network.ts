@@ -1,14 +1,14 @@
 import { entityUrl } from '../list.ts'
 import { created, done, sync } from '../reply.ts'
 import { route } from '../route.ts'
-import { NetworkPatch, NetworkPost, NetworkPut } from '#schema/network.ts'
-import type { Network } from '#schema/network.ts'
+import { Network, NetworkPatch, NetworkPost, NetworkPut } from '#schema/network.ts'
 
 /** `/1.0/networks/{name}` */
 export const network = route('/1.0/networks/{name}', {
   get: {
     doc: 'Get a network.',
     access: 'view',
+    reply: Network,
     async handle(services, { params }) {
       const found = await services.networks.get(params.name)
       return sync(found, etag(found))

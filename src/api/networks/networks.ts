@@ -1,13 +1,15 @@
 import { created } from '../reply.ts'
 import { entityUrl, listReply } from '../list.ts'
 import { route } from '../route.ts'
-import { NetworksPost } from '#schema/network.ts'
+import { listOf } from '#schema/common.ts'
+import { Network, NetworksPost } from '#schema/network.ts'
 
 /** `/1.0/networks` */
 export const networks = route('/1.0/networks', {
   get: {
     doc: 'List the networks, and the interfaces of the host.',
     access: 'view',
+    reply: listOf(Network),
     async handle(services, request) {
       return listReply(request, await services.networks.list(), {
         url: ({ name }) => entityUrl(['networks', name]),

@@ -1,4 +1,5 @@
 import { badRequest } from '#base/failure.ts'
+import { Operation } from '#schema/operation.ts'
 import { sync } from '../reply.ts'
 import { route } from '../route.ts'
 
@@ -16,6 +17,7 @@ export const operationWait = route('/1.0/operations/{id}/wait', {
   get: {
     doc: 'Wait for an operation.',
     access: 'authenticated',
+    reply: Operation,
     async handle(services, { params, query, signal }) {
       const seconds = readTimeout(query['timeout'])
       const operation = services.operations.get(params.id)

@@ -1,3 +1,4 @@
+import { Operation } from '#schema/operation.ts'
 import { done, sync } from '../reply.ts'
 import { route } from '../route.ts'
 
@@ -6,6 +7,7 @@ export const operation = route('/1.0/operations/{id}', {
   get: {
     doc: 'Get an operation.',
     access: 'authenticated',
+    reply: Operation,
     handle: (services, { params }) => sync(services.operations.get(params.id).toJson()),
   },
   delete: {

@@ -1,4 +1,5 @@
-import { ProfilesPost } from '#schema/profile.ts'
+import { listOf } from '#schema/common.ts'
+import { Profile, ProfilesPost } from '#schema/profile.ts'
 import { entityUrl, listReply } from '../list.ts'
 import { created } from '../reply.ts'
 import { route } from '../route.ts'
@@ -8,6 +9,7 @@ export const profiles = route('/1.0/profiles', {
   get: {
     doc: 'List the profiles.',
     access: 'view',
+    reply: listOf(Profile),
     handle: (services, request) =>
       listReply(request, services.profiles.list(request.project), {
         url: ({ name, project }) => entityUrl(['profiles', name], project),

@@ -1,3 +1,4 @@
+import { Operation } from '#schema/operation.ts'
 import { Project, ProjectPatch, ProjectPost, ProjectPut } from '#schema/project.ts'
 import type { ProjectRecord } from '#store/project-record.ts'
 import { done, operation, sync } from '../reply.ts'
@@ -48,6 +49,7 @@ export const project = route('/1.0/projects/{name}', {
   post: {
     doc: 'Rename a project.',
     access: 'admin',
+    reply: Operation,
     body: ProjectPost,
     handle(services, { params, body, requestor }) {
       const started = services.operations.start({

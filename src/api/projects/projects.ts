@@ -1,4 +1,5 @@
-import { ProjectsPost } from '#schema/project.ts'
+import { listOf } from '#schema/common.ts'
+import { Project, ProjectsPost } from '#schema/project.ts'
 import { entityUrl, listReply } from '../list.ts'
 import { created } from '../reply.ts'
 import { route } from '../route.ts'
@@ -8,6 +9,7 @@ export const projects = route('/1.0/projects', {
   get: {
     doc: 'List the projects.',
     access: 'authenticated',
+    reply: listOf(Project),
     handle: (services, request) =>
       listReply(request, services.projects.list(), {
         url: ({ name }) => entityUrl(['projects', name]),

@@ -1,4 +1,4 @@
-import type { ResourcesStoragePool } from '#schema/storage-pool.ts'
+import { ResourcesStoragePool } from '#schema/storage-pool.ts'
 import { sync } from '../reply.ts'
 import { route } from '../route.ts'
 
@@ -6,6 +6,7 @@ export const storagePoolResources = route('/1.0/storage-pools/{name}/resources',
   get: {
     doc: 'Get how full a storage pool is.',
     access: 'authenticated',
+    reply: ResourcesStoragePool,
     async handle({ pools }, { params }) {
       const usage: ResourcesStoragePool = await pools.resources(params.name)
       return sync(usage)

@@ -1,5 +1,4 @@
-import { StoragePoolPatch, StoragePoolPut } from '#schema/storage-pool.ts'
-import type { StoragePool } from '#schema/storage-pool.ts'
+import { StoragePool, StoragePoolPatch, StoragePoolPut } from '#schema/storage-pool.ts'
 import type { PoolRecord } from '#store/pool-record.ts'
 import { done, sync } from '../reply.ts'
 import { route } from '../route.ts'
@@ -27,6 +26,7 @@ export const storagePool = route('/1.0/storage-pools/{name}', {
   get: {
     doc: 'Get a storage pool.',
     access: 'authenticated',
+    reply: StoragePool,
     async handle(services, { params }) {
       const record = services.pools.get(params.name)
       return sync(await storagePoolJson(services, record), etag(record))

@@ -1,4 +1,5 @@
-import { StoragePoolsPost } from '#schema/storage-pool.ts'
+import { listOf } from '#schema/common.ts'
+import { StoragePool, StoragePoolsPost } from '#schema/storage-pool.ts'
 import { entityUrl, listReply } from '../list.ts'
 import { created, sync } from '../reply.ts'
 import { route } from '../route.ts'
@@ -8,6 +9,7 @@ export const storagePools = route('/1.0/storage-pools', {
   get: {
     doc: 'List the storage pools.',
     access: 'authenticated',
+    reply: listOf(StoragePool),
     async handle(services, request) {
       const records = services.pools.list()
       if (request.recursion > 0) return sync(await Promise.all(records.map((one) => storagePoolJson(services, one))))

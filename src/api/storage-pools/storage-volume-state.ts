@@ -1,5 +1,5 @@
 import { notImplemented } from '#base/failure.ts'
-import type { StorageVolumeState } from '#schema/storage-volume.ts'
+import { StorageVolumeState } from '#schema/storage-volume.ts'
 import { sync } from '../reply.ts'
 import { route } from '../route.ts'
 import { findVolume } from './find-volumes.ts'
@@ -8,6 +8,7 @@ export const storageVolumeState = route('/1.0/storage-pools/{pool}/volumes/{type
   get: {
     doc: 'Get how much a storage volume holds.',
     access: 'view',
+    reply: StorageVolumeState,
     async handle(services, request) {
       const { name, project, type } = await findVolume(services, request)
       const { pool } = request.params

@@ -1,3 +1,5 @@
+import { listOf } from '#schema/common.ts'
+import { StorageVolume } from '#schema/storage-volume.ts'
 import { parseFilter } from '../filter.ts'
 import { listReply } from '../list.ts'
 import { route } from '../route.ts'
@@ -7,6 +9,7 @@ export const storageVolumesType = route('/1.0/storage-pools/{pool}/volumes/{type
   get: {
     doc: 'List the volumes of one type in a storage pool.',
     access: 'view',
+    reply: listOf(StorageVolume),
     async handle(services, request) {
       const { pool, type } = request.params
       const matches = parseFilter(request.query['filter'])

@@ -1,3 +1,5 @@
+import { listOf } from '#schema/common.ts'
+import { StorageVolume } from '#schema/storage-volume.ts'
 import { parseFilter } from '../filter.ts'
 import { listReply } from '../list.ts'
 import { route } from '../route.ts'
@@ -7,6 +9,7 @@ export const storageVolumes = route('/1.0/storage-pools/{pool}/volumes', {
   get: {
     doc: 'List the volumes of a storage pool.',
     access: 'view',
+    reply: listOf(StorageVolume),
     async handle(services, request) {
       const { pool } = request.params
       const matches = parseFilter(request.query['filter'])
