@@ -19,6 +19,8 @@ export interface RunningDaemon {
   readonly startTime: string
   /** Its arguments, without the name of the program. */
   readonly args: readonly string[]
+  /** Whether its pid file names it, which it writes once it is ready. */
+  readonly ready: boolean
 }
 
 /** Helpers that run on when this process ends, and are taken up again by the next. */
@@ -71,12 +73,13 @@ function search(daemon: DaemonIdentity): RunningDaemon | undefined {
 }
 
 /** The process as our helper, or undefined: a pid file may be stale, and anyone may give a process any arguments. */
-function examine({ program, mark }: DaemonIdentity, pid: number): RunningDaemon | undefined {
+function examine({ program, mark, pidFile }: DaemonIdentity, pid: number): RunningDaemon | undefined {
   const [name = '', ...args] = readText(`/proc/${pid}/cmdline`).split('\0').slice(0, -1)
   if (name.split('/').at(-1) !== program || !args.includes(mark)) return undefined
   if (!startedByRoot(pid) || namespaceOf(pid) !== namespaceOf('self')) return undefined
   const startTime = startTimeOf(pid)
-  return startTime === undefined ? undefined : { pid, startTime, args }
+  const ready = Number.parseInt(readText(pidFile), 10) === pid
+  return startTime === undefined ? undefined : { pid, startTime, args, ready }
 }
 
 /**

@@ -15,7 +15,7 @@ export class FakeDaemons implements Daemons {
 
   start({ mark }: DaemonIdentity, args: readonly string[]): Promise<void> {
     if (this.failure) return Promise.reject(this.failure)
-    this.running.set(mark, { pid: this.#pids++, startTime: '1', args })
+    this.running.set(mark, { pid: this.#pids++, startTime: '1', args, ready: true })
     return Promise.resolve()
   }
 

@@ -10,6 +10,9 @@ export class FakeLinks implements Links {
   /** Thrown by the next change to the link of this name. */
   readonly failures = new Map<string, Error>()
 
+  /** Links that no change can be made to. */
+  readonly broken = new Set<string>()
+
   constructor() {
     this.add('lo', {
       flags: ['LOOPBACK', 'UP'],
@@ -57,6 +60,7 @@ export class FakeLinks implements Links {
       const failure = this.failures.get(change.name)
       this.failures.delete(change.name)
       if (failure) throw failure
+      if (this.broken.has(change.name)) throw new Error(`Cannot change "${change.name}"`)
       this.changes.push(change)
       this.#apply(change)
     }

@@ -34,10 +34,11 @@ export class Dnsmasq {
   async ensure(settings: DnsmasqSettings): Promise<void> {
     const args = dnsmasqArguments(settings, this.files, this.#account)
     const running = this.#daemons.find(this.#daemon)
-    if (running && sameArguments(running, args) && readText(this.files.raw) === rawText(settings)) return
+    // One that is not ready was being started when the daemon was killed, and may fail yet.
+    if (running?.ready && sameArguments(running, args) && readText(this.files.raw) === rawText(settings)) return
 
     // Its own lines are read at its start only: they are written while it is down, so that what runs has read them.
-    if (running) await this.#daemons.stop(running)
+    await this.#end()
     await mkdir(this.files.hosts, { recursive: true, mode: 0o755 })
     await writeFile(this.files.raw, rawText(settings), { mode: 0o644 })
     try {
@@ -49,8 +50,7 @@ export class Dnsmasq {
 
   /** Ends it. Leases and hosts stay. */
   async stop(): Promise<void> {
-    const running = this.#daemons.find(this.#daemon)
-    if (running) await this.#daemons.stop(running)
+    await this.#end()
     await rm(this.files.pid, { force: true })
     await rm(this.files.raw, { force: true })
   }
@@ -95,6 +95,11 @@ export class Dnsmasq {
   reload(): void {
     const running = this.#daemons.find(this.#daemon)
     if (running) this.#daemons.reload(running)
+  }
+
+  /** Ends it, and one more: on its way into the background it is two processes for a moment. */
+  async #end(): Promise<void> {
+    for (let running; (running = this.#daemons.find(this.#daemon));) await this.#daemons.stop(running)
   }
 
   /** Whether the file was changed. */

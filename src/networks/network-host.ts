@@ -32,10 +32,12 @@ export async function applyPlan(host: NetworkHost, plan: NetworkPlan, before?: N
     if ((await host.sysctls.read(path)) !== undefined) await host.sysctls.write(path, value)
   }
   await host.links.change([
+    // Before the addresses: with the last address of a family the kernel drops the routes itself.
+    ...(found ? await staleRoutes(host, plan) : []),
     ...addressChanges(plan, found),
     { do: 'set', name, to: { up: true } },
     ...(await portChanges(host, plan, before)),
-    ...(await routeChanges(host, plan, found)),
+    ...plan.link.routes.map((destination): LinkChange => ({ do: 'add-route', name, destination, protocol: 'static' })),
   ])
   for (const family of plan.forwarding) await enableForwarding(host, family)
 }
@@ -104,20 +106,12 @@ function inUse(name: string, why: string) {
   return badRequest(`Invalid network configuration: "bridge.external_interfaces": "${name}" can not be used: ${why}`)
 }
 
-async function routeChanges(
-  { links }: NetworkHost,
-  { link: { name, routes } }: NetworkPlan,
-  found: Link | undefined,
-): Promise<LinkChange[]> {
-  const there = found ? await links.readRoutes() : []
-  const stale = there
+async function staleRoutes({ links }: NetworkHost, { link: { name, routes } }: NetworkPlan): Promise<LinkChange[]> {
+  return (await links.readRoutes())
     .filter(({ link, protocol }) => link === name && protocol === 'static')
     .map(({ destination }) => (destination.includes('/') ? destination : hostNetwork(destination)))
     .filter((destination) => !routes.includes(destination))
-  return [
-    ...stale.map((destination): LinkChange => ({ do: 'delete-route', name, destination, protocol: 'static' })),
-    ...routes.map((destination): LinkChange => ({ do: 'add-route', name, destination, protocol: 'static' })),
-  ]
+    .map((destination) => ({ do: 'delete-route', name, destination, protocol: 'static' }))
 }
 
 function hostNetwork(address: string): string {

@@ -295,13 +295,14 @@ test('a network that does not come up stops neither the others nor the daemon', 
   await create(setting, 'br0')
   await create(setting, 'br1', { 'ipv4.address': '10.2.2.1/24', 'ipv6.address': 'none' })
   setting.links.links.clear()
-  setting.links.failures.set('br0', new Error('no'))
+  setting.links.broken.add('br0')
 
   const next = setting.make()
   await next.start()
   assert.equal((await next.get('br0')).status, 'Unavailable')
   assert.equal((await next.get('br1')).status, 'Created')
 
+  setting.links.broken.clear()
   await addInstance(setting, 'c1')
   await next.attach('br0', { project: 'default', instance: 'c1', device: 'eth0', hwaddr: '00:16:3e:00:00:01' })
   assert.equal((await next.get('br0')).status, 'Created')

@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseCidr } from '#base/address.ts'
 import { badRequest, conflict, explain, notFound } from '#base/failure.ts'
 import { newMac } from '#base/id.ts'
@@ -74,8 +75,7 @@ export class Networks {
     await Promise.all(
       this.#records.list().map(async ({ value }) => {
         try {
-          if (value.phase === 'ready') await this.#apply(value)
-          else await this.#remove(value.name)
+          await patiently(() => (value.phase === 'ready' ? this.#apply(value) : this.#remove(value.name)))
         } catch (error) {
           this.#failed.set(value.name, error)
           this.#options.log.error('Cannot bring a network up', { network: value.name, error: explain(error) })
@@ -382,6 +382,18 @@ export class Networks {
       status: '',
       used_by: this.#users(link.name).map(userUrl),
       locations: [],
+    }
+  }
+}
+
+/** Programs that a killed daemon had started may still be at work when the next one starts, and get in its way. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (attempt === 3) throw error
+      await sleep(100)
     }
   }
 }

@@ -18,6 +18,7 @@ import { run } from '#host/run.ts'
 import { hostSysctls } from '#host/sysctls.ts'
 import { Networks } from '#networks/networks.ts'
 import { instanceRecords } from '#store/instance-record.ts'
+import type { Store } from '#store/store.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 
 /** Networks on the sandbox's kernel, and network namespaces in place of instances. */
@@ -26,9 +27,10 @@ export const links = hostLinks()
 export const nft = hostNft()
 export const store = openSqliteStore(':memory:')
 
-export async function makeNetworks(): Promise<Networks> {
+/** The networks that a store has, by default that of this process. */
+export async function makeNetworks(of: Store = store): Promise<Networks> {
   return new Networks({
-    store,
+    store: of,
     events: new Events({ log: silentLog }),
     log: { ...silentLog, error: (message, fields) => console.error(message, fields) },
     directory,
