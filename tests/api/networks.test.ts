@@ -96,7 +96,7 @@ test('a network is made, shown, changed, renamed and deleted', async (t) => {
       ['network-deleted', 'default'],
     ],
   )
-  assert.deepEqual((heard[0]?.metadata as { requestor: object }).requestor, requestor)
+  assert.deepEqual((heard[0]!.metadata as { requestor: object }).requestor, requestor)
 })
 
 test('every reply has the shape LXD gives it', async (t) => {
