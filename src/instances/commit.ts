@@ -147,7 +147,7 @@ export class InstanceCommit {
       )
       return { value: record, revision: written }
     } catch (cause) {
-      if (revision === 0 && this.has(project, name)) throw conflict(`Instance "${name}" already exists`, { cause })
+      if (revision === 0 && this.has(project, name)) throw conflict(`Instance "${name}" already exists`)
       throw cause
     }
   }
