@@ -65,6 +65,7 @@ test('each key has its option', () => {
   const ranges = [{ first: 'fd42::10', last: 'fd42::20' }]
   assert.ok(has({ ipv6: { ...ipv6, mode: 'stateful', ranges } }, '--dhcp-range=fd42::10,fd42::20,64,1h'))
   assert.ok(has({ dns: { ...settings.dns, search: ['a.b', 'c'] } }, '--dhcp-option-force=119,a.b,c'))
+  assert.ok(has({ dns: { ...settings.dns, search: ['a.b'] } }, '--dhcp-option-force=option6:domain-search,a.b'))
   assert.equal(has({ ipv4: { ...ipv4, ranges: [] }, ipv6: undefined }, '--dhcp-authoritative'), false)
 })
 

@@ -90,7 +90,12 @@ function dhcp({ link, ipv4, ipv6, dns }: DnsmasqSettings, files: DnsmasqFiles): 
     '--dhcp-ignore-clid',
     path('dhcp-leasefile', files.leases),
     path('dhcp-hostsfile', files.hosts),
-    ...(dns.search.length > 0 ? [option('dhcp-option-force', '119', ...dns.search)] : []),
+    ...(dns.search.length > 0
+      ? [
+          option('dhcp-option-force', '119', ...dns.search),
+          option('dhcp-option-force', 'option6:domain-search', ...dns.search),
+        ]
+      : []),
     ...(ipv4 ? dhcp4(ipv4) : []),
     ...(ipv6 ? dhcp6(link, ipv6) : []),
   ]

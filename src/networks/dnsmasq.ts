@@ -48,6 +48,10 @@ export class Dnsmasq {
     }
   }
 
+  isRunning(): boolean {
+    return this.#daemons.find(this.#daemon) !== undefined
+  }
+
   /** Ends it. Leases and hosts stay. */
   async stop(): Promise<void> {
     await this.#end()

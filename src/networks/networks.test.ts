@@ -309,6 +309,20 @@ test('a network that does not come up stops neither the others nor the daemon', 
   assert.ok(setting.links.exists('br0'))
 })
 
+test('a NIC that starts finds its network up, whoever took it down', async (t) => {
+  const setting = setUp(t)
+  await create(setting, 'br0')
+  await addInstance(setting, 'c1')
+  const nic = { project: 'default', instance: 'c1', device: 'eth0', hwaddr: '00:16:3e:00:00:01' }
+
+  setting.daemons.running.clear()
+  await setting.networks.attach('br0', nic)
+  assert.equal(setting.daemons.running.size, 1)
+  setting.links.links.delete('br0')
+  await setting.networks.attach('br0', nic)
+  assert.ok(setting.links.links.get('br0')?.flags.includes('UP'))
+})
+
 test('a clean stop takes down the networks that nobody is on', async (t) => {
   const setting = setUp(t)
   await create(setting, 'br0')

@@ -195,12 +195,12 @@ export class Networks {
 
   /**
    * Makes a NIC known to the network before it comes up: its name in DNS and its static addresses. Brings the network
-   * up where that failed before. Throws where the name is taken. Tells whether the NIC was not known before.
+   * up again where it is not. Throws where the name is taken. Tells whether the NIC was not known before.
    */
   async attach(name: string, nic: NicLease): Promise<boolean> {
-    if (this.#failed.has(name)) {
+    if (!this.#isUp(this.#managed(name))) {
       using _ = await this.#locks.take('networks')
-      await this.#apply(this.#stored(name).value)
+      if (!this.#isUp(this.#managed(name))) await this.#apply(this.#stored(name).value)
     }
     using _ = await this.#locks.take(`leases of ${name}`)
     return await this.#leases.set(this.#managed(name), nic)
@@ -327,6 +327,11 @@ export class Networks {
     const network = this.find(name)
     if (!network) throw notFound('Network not found')
     return network
+  }
+
+  #isUp({ name, plan }: ManagedNetwork): boolean {
+    if (this.#failed.has(name) || !this.#options.links.exists(name)) return false
+    return plan.dnsmasq === undefined || this.#dnsmasq(name).isRunning()
   }
 
   #plan(record: NetworkRecord): NetworkPlan {

@@ -159,6 +159,20 @@ test('a bad line of the administrator leaves the network as it was', async () =>
   assert.equal((await networks.get('br0')).config['raw.dnsmasq'], undefined)
 })
 
+test('the host takes no route from a guest that plays router', async () => {
+  c1.run('ip', 'address', 'add', 'fd66::1/64', 'dev', 'eth0', 'nodad')
+  const files = ['--conf-file=/dev/null', '--pid-file=/tmp/rogue.pid', '--dhcp-leasefile=/tmp/rogue.leases']
+  const rogue = ['--port=0', '--interface=eth0', '--bind-interfaces', '--enable-ra', '--dhcp-range=fd66::,ra-only,64']
+  c1.run('dnsmasq', ...files, ...rogue, '--ra-param=eth0,4')
+  try {
+    await eventually('the other guest believes it', () => c2.run('ip', '-6', 'route').includes('fd66::/64'))
+    assert.doesNotMatch(sh('ip', '-6', 'route'), /fd66|default/)
+    assert.doesNotMatch(sh('ip', '-6', 'address', 'show', 'dev', 'br0'), /fd66/)
+  } finally {
+    process.kill(Number(readFileSync('/tmp/rogue.pid', 'utf8')))
+  }
+})
+
 test('an isolated NIC reaches the gateway, but no other that is isolated', async () => {
   const nic = { network: 'br0', 'security.port_isolation': 'true' }
   const guests = [new Guest('i3', '00:16:3e:00:00:03', nic), new Guest('i4', '00:16:3e:00:00:04', nic)]
