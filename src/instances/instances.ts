@@ -149,8 +149,7 @@ export class Instances {
     const { image } = wanted
     const ofImage = Object.entries(image?.properties ?? {}).map(([key, value]) => [`image.${key}`, value] as const)
     // What another instance's configuration says of its own state is not true of this one.
-    const stale = /^volatile\.(idmap|last_state|uuid|cloud-init)\b|^volatile\.base_image$|^volatile\.apply_template$/
-    const asked = Object.entries(wanted.config).filter(([key]) => !stale.test(key))
+    const asked = withoutDaemonNotes(wanted.config)
     return {
       project: wanted.project,
       name,
@@ -159,7 +158,7 @@ export class Instances {
       description: wanted.description,
       config: {
         ...Object.fromEntries(ofImage),
-        ...Object.fromEntries(asked),
+        ...asked,
         ...(image ? { 'volatile.base_image': image.fingerprint } : {}),
         'volatile.apply_template': 'create',
         'volatile.cloud-init.instance-id': newUuid(),
@@ -284,7 +283,10 @@ export class Instances {
   }
 }
 
-const daemonNote = /^volatile\.(idmap\.|last_state\.|base_image$|uuid$|apply_template$|cloud-init\.)/
+/** Of its volatile keys a user may set the addresses and names of NICs. All others are the daemon's own notes. */
+function isDaemonNote(key: string): boolean {
+  return key.startsWith('volatile.') && !/^volatile\.[^.]+\.(hwaddr|name)$/.test(key)
+}
 
 function volatileOf(config: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(config).filter(([key]) => key.startsWith('volatile.')))
@@ -299,13 +301,13 @@ function keptVolatile(
 }
 
 function withoutDaemonNotes(config: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(config).filter(([key]) => !daemonNote.test(key)))
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !isDaemonNote(key)))
 }
 
 /** What the daemon notes for itself is not the user's to change: a map written there would be believed. */
 function checkImageAndVolatile(old: Readonly<Record<string, string>>, asked: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(asked)) {
-    if (daemonNote.test(key) && value !== (old[key] ?? '')) {
+    if (isDaemonNote(key) && value !== (old[key] ?? '')) {
       throw badRequest(`Invalid instance configuration: "${key}" is kept by the daemon and can not be changed`)
     }
   }

@@ -1,4 +1,4 @@
-import { string } from '#config/key.ts'
+import { mac, string } from '#config/key.ts'
 import { defineFeature } from '../feature.ts'
 
 /** Keys that are kept and shown: the user's own, the image's properties, and the daemon's notes. */
@@ -29,7 +29,7 @@ export const user = defineFeature({
     'volatile.uuid': string({ doc: 'UUID of the instance.', live: true, risk: 'lowlevel' }),
     'volatile.*.apply_quota': string({ doc: 'Disk quota the next start applies.', live: true, risk: 'lowlevel' }),
     'volatile.*.host_name': string({ doc: "Name of the device's end on the host.", live: true, risk: 'lowlevel' }),
-    'volatile.*.hwaddr': string({
+    'volatile.*.hwaddr': mac({
       doc: 'Ethernet address of the device, where its configuration has none.',
       live: true,
       risk: 'lowlevel',
