@@ -6,6 +6,9 @@ import { imageExport } from './images/image-export.ts'
 import { imageSecret } from './images/image-secret.ts'
 import { images } from './images/images.ts'
 import { instance } from './instances/instance.ts'
+import { instanceExec } from './instances/instance-exec.ts'
+import { instanceLog } from './instances/instance-log.ts'
+import { instanceLogs } from './instances/instance-logs.ts'
 import { instanceState } from './instances/instance-state.ts'
 import { instances } from './instances/instances.ts'
 import { ready } from './internal/ready.ts'
@@ -44,6 +47,9 @@ const listed: readonly Route[] = [
   imageSecret,
   images,
   instance,
+  instanceExec,
+  instanceLog,
+  instanceLogs,
   instanceState,
   instances,
   network,

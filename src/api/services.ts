@@ -1,6 +1,7 @@
 import type { ImageQuery, Images } from '#images/images.ts'
 import type { Instances, SourceImage } from '#instances/instances.ts'
 import type { Lifecycle } from '#instances/lifecycle.ts'
+import type { InstanceLogs } from '#instances/logs.ts'
 import type { Events } from '#events/events.ts'
 import type { Networks } from '#networks/networks.ts'
 import type { Operations } from '#operations/operations.ts'
@@ -20,6 +21,7 @@ export interface Services {
   readonly images: Images
   readonly instances: Instances
   readonly lifecycle: Lifecycle
+  readonly logs: InstanceLogs
   readonly networks: Networks
   readonly operations: Operations
   readonly runtime: Runtime

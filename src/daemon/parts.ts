@@ -20,6 +20,7 @@ import { Instances } from '#instances/instances.ts'
 import { Lifecycle } from '#instances/lifecycle.ts'
 import { LiveUpdate } from '#instances/live-update.ts'
 import { moveLogs } from '#instances/log-files.ts'
+import { InstanceLogs } from '#instances/logs.ts'
 import { profileUsers } from '#instances/profile-users.ts'
 import { readState } from '#instances/state.ts'
 import { Networks } from '#networks/networks.ts'
@@ -146,7 +147,7 @@ function makeInstances(
     moveLogs: (name, to) => moveLogs(directory, name, to),
   })
   profiles.setUsers(profileUsers({ store, commit, liveUpdate, locks }))
-  return { commit, lifecycle, instances, runtime }
+  return { commit, lifecycle, instances, runtime, logs: new InstanceLogs(join(directory, 'logs')) }
 }
 
 /** What handlers see of the parts. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { writeSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -12,8 +13,9 @@ export interface FakeCommand {
   readonly input: Promise<string>
   /** Resolves to the number of the first signal sent to it. */
   readonly signal: Promise<number>
-  readonly write: (output: string) => void
-  readonly writeError: (output: string) => void
+  /** Resolves once there is room for more. */
+  readonly write: (output: string) => Promise<void>
+  readonly writeError: (output: string) => Promise<void>
 }
 
 type Program = (command: FakeCommand) => Promise<number> | number
@@ -22,28 +24,28 @@ type Program = (command: FakeCommand) => Promise<number> | number
 const programs: Readonly<Record<string, Program>> = {
   true: () => 0,
   false: () => 1,
-  echo: ({ args, write }) => {
-    write(`${args.join(' ')}\n`)
+  echo: async ({ args, write }) => {
+    await write(`${args.join(' ')}\n`)
     return 0
   },
-  warn: ({ args, writeError }) => {
-    writeError(`${args.join(' ')}\n`)
+  warn: async ({ args, writeError }) => {
+    await writeError(`${args.join(' ')}\n`)
     return 0
   },
   cat: async ({ input, write }) => {
-    write(await input)
+    await write(await input)
     return 0
   },
-  env: ({ options, write }) => {
-    for (const [key, value] of Object.entries(options.env)) write(`${key}=${value}\n`)
+  env: async ({ options, write }) => {
+    for (const [key, value] of Object.entries(options.env)) await write(`${key}=${value}\n`)
     return 0
   },
-  pwd: ({ options, write }) => {
-    write(`${options.cwd}\n`)
+  pwd: async ({ options, write }) => {
+    await write(`${options.cwd}\n`)
     return 0
   },
-  id: ({ options, write }) => {
-    write(`uid=${options.uid} gid=${options.gid}\n`)
+  id: async ({ options, write }) => {
+    await write(`uid=${options.uid} gid=${options.gid}\n`)
     return 0
   },
   exit: ({ args }) => Number(args[0]),
@@ -180,8 +182,8 @@ function startProgram(program: Program | undefined, options: ExecOptions): ExecP
     options,
     input: text(stdin),
     signal: signal.promise,
-    write: (output) => void (files ? writeSync(files.output, output) : stdout.write(output)),
-    writeError: (output) => void (files ? writeSync(files.errors, output) : stderr.write(output)),
+    write: (output) => write(files?.output ?? stdout, output),
+    writeError: (output) => write(files?.errors ?? stderr, output),
   }
   const ended = Promise.resolve(program ? program(command) : 127)
   const exit = Promise.race([ended, killed.promise]).finally(() => {
@@ -199,4 +201,9 @@ function startProgram(program: Program | undefined, options: ExecOptions): ExecP
     signal: signal.resolve,
     kill: () => killed.resolve(137),
   }
+}
+
+async function write(into: number | PassThrough, output: string): Promise<void> {
+  if (typeof into === 'number') writeSync(into, output)
+  else if (!into.write(output)) await once(into, 'drain')
 }

@@ -1,0 +1,183 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { WebSocket } from 'ws'
+import { badRequest, forbidden } from '#base/failure.ts'
+import { newSecret } from '#base/id.ts'
+import type { ExecOptions, ExecProcess, Runtime } from '#lxc/runtime.ts'
+import { decode } from '#schema/decode.ts'
+import { InstanceExecControl } from '#schema/instance.ts'
+
+/** A websocket of a session: `0`, `1`, `2` carry the streams, `control` carries signals and window sizes. */
+type Channel = '0' | '1' | '2' | 'control'
+
+export interface ExecSessionOptions {
+  readonly runtime: Runtime
+  /** `streams` is `pipes` or a terminal. */
+  readonly exec: ExecOptions
+  /** Milliseconds a client has to connect. */
+  readonly connectWithin?: number
+}
+
+const sighup = 1
+/** Milliseconds a command whose client has gone has to end by itself. */
+const hangUpGrace = 5000
+
+/**
+ * A command whose streams are websockets.
+ *
+ * It starts once the client has connected those of the streams. Output goes out as binary messages, and an empty text
+ * message says that a stream has ended, in either direction. A client that reads slowly slows down its own command,
+ * for what it hasn't taken yet is not read from the command; one that goes away has the command hung up.
+ */
+export class ExecSession {
+  /** The secret of each websocket, for whoever started the command. */
+  readonly secrets: Readonly<Partial<Record<Channel, string>>>
+  readonly #options: ExecSessionOptions
+  readonly #unused: Map<Channel, Buffer>
+  readonly #connected = new Map<Channel, WebSocket>()
+  readonly #ready = Promise.withResolvers<void>()
+  #process: ExecProcess | undefined
+  /** The size of the window, where the client tells of it before the command runs. */
+  #size: { readonly width: number; readonly height: number } | undefined
+  #over = false
+
+  constructor(options: ExecSessionOptions) {
+    this.#options = options
+    const channels: readonly Channel[] =
+      options.exec.streams === 'pipes' ? ['0', '1', '2', 'control'] : ['0', 'control']
+    const secrets = channels.map((channel) => [channel, newSecret()] as const)
+    this.secrets = Object.fromEntries(secrets)
+    this.#unused = new Map(secrets.map(([channel, secret]) => [channel, digest(secret)]))
+  }
+
+  /** Checks the secret of a websocket; what it returns takes the websocket. Each secret is good for one. */
+  accept(secret: string): (socket: WebSocket) => void {
+    const given = digest(secret)
+    const channel = [...this.#unused].find(([, expected]) => timingSafeEqual(expected, given))?.[0]
+    if (channel === undefined) throw forbidden('Cannot connect to the command: the secret is wrong, or was used')
+    this.#unused.delete(channel)
+    return (socket) => this.#connect(channel, socket)
+  }
+
+  #connect(channel: Channel, socket: WebSocket): void {
+    if (this.#over) return socket.terminate()
+    this.#connected.set(channel, socket)
+    // Nothing is read before the command is there to take it.
+    if (channel === '0') socket.pause()
+    if (channel === 'control') socket.on('message', (data: Buffer) => this.#control(data.toString()))
+    socket.on('close', (code) => this.#closed(channel, code))
+    // Clients of commands that need no signals may leave the control channel alone.
+    if ([...this.#unused.keys()].every((one) => one === 'control')) this.#ready.resolve()
+  }
+
+  /** Runs the command to its end, and resolves to its exit code once all of its output is with the client. */
+  async run(): Promise<number> {
+    try {
+      await this.#clientReady()
+      const process = await this.#options.runtime.exec(this.#options.exec)
+      this.#process = process
+      if (this.#size) process.resize(this.#size.width, this.#size.height)
+      this.#takeInput(process)
+      const terminal = process.stderr === undefined
+      const outputs = [this.#sendOutput(terminal ? '0' : '1', process.stdout), this.#sendOutput('2', process.stderr)]
+      const [code] = await Promise.all([process.exit, ...outputs])
+      return code
+    } finally {
+      this.#over = true
+      this.#unused.clear()
+      for (const socket of this.#connected.values()) {
+        // One that is not read can not say goodbye.
+        socket.resume()
+        socket.close(1000)
+      }
+    }
+  }
+
+  async #clientReady(): Promise<void> {
+    const abort = new AbortController()
+    const timeout = delay(this.#options.connectWithin ?? 30_000, undefined, { signal: abort.signal }).then(() => {
+      throw badRequest('Cannot run the command: the client did not connect to its websockets in time')
+    })
+    try {
+      await Promise.race([this.#ready.promise, timeout])
+    } finally {
+      abort.abort()
+      timeout.catch(() => {})
+    }
+  }
+
+  #takeInput({ stdin, stderr }: ExecProcess): void {
+    const socket = this.#connected.get('0')
+    if (!socket || !stdin) return
+    // A command may end without reading what it is given.
+    stdin.on('error', () => {})
+    stdin.on('drain', () => socket.resume())
+    socket.on('message', (data: Buffer, binary) => {
+      // A terminal has no end of input but the character for it.
+      if (!binary && stderr) stdin.end()
+      else if (binary && stdin.writable && !stdin.write(data)) socket.pause()
+    })
+    if (socket.readyState !== socket.OPEN) this.#closed('0', 1006)
+    socket.resume()
+  }
+
+  async #sendOutput(channel: Channel, output: Readable | undefined): Promise<void> {
+    const socket = this.#connected.get(channel)
+    if (!output || !socket) return
+    try {
+      for await (const chunk of output as AsyncIterable<Buffer>) await send(socket, chunk, true)
+      await send(socket, '', false)
+    } catch {
+      // The client has gone; or what the command's terminal was has.
+      output.destroy()
+    }
+  }
+
+  #closed(channel: Channel, code: number): void {
+    if (this.#over) return
+    const { stdin, stderr } = this.#process ?? {}
+    // 1005 is a close without a code, 1006 a connection that broke.
+    const broken = code === 1006
+    if (!this.#process) {
+      if (channel !== 'control') this.#ready.reject(badRequest('Cannot run the command: the client has gone'))
+    } else if (channel === '0' && stderr && !broken) stdin?.end()
+    else if (channel !== 'control' || broken) void this.#hangUp(this.#process)
+  }
+
+  async #hangUp(process: ExecProcess): Promise<void> {
+    process.signal(sighup)
+    const ended = await Promise.race([process.exit.then(() => true), delay(hangUpGrace, false, { ref: false })])
+    if (!ended) process.kill()
+    // What it left in the background may hold the streams; nobody is there to read them.
+    process.stdout?.destroy()
+    process.stderr?.destroy()
+  }
+
+  #control(text: string): void {
+    try {
+      if (text.length > 10_000) return
+      const { command, args, signal } = decode(InstanceExecControl, JSON.parse(text))
+      if (command === 'signal' && signal > 0 && signal <= 64) this.#process?.signal(signal)
+      if (command === 'window-resize') this.#resize(Number(args['width']), Number(args['height']))
+    } catch {
+      // What can not be read is not answered: the channel has no replies.
+    }
+  }
+
+  #resize(width: number, height: number): void {
+    if (![width, height].every((length) => Number.isInteger(length) && length >= 0 && length <= 0xffff)) return
+    this.#size = { width, height }
+    this.#process?.resize(width, height)
+  }
+}
+
+function digest(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}
+
+function send(socket: WebSocket, data: Buffer | string, binary: boolean): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  socket.send(data, { binary }, (error) => (error ? reject(error) : resolve()))
+  return promise
+}

@@ -1,0 +1,56 @@
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { badRequest, notFound } from '#base/failure.ts'
+
+/** The log files of liblxc and of recorded commands. Others in the directory are not for clients. */
+const shown = /^(lxc\.(log|conf)|exec_[0-9a-f-]{36}\.(stdout|stderr))$/
+
+/** The log files of instances, in a directory for each; `instance` is its name at the runtime. */
+export class InstanceLogs {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** The names of an instance's log files that clients may see, in order. */
+  async list(instance: string): Promise<string[]> {
+    const names = await readdir(join(this.#directory, instance)).catch(() => [])
+    return names.filter((name) => shown.test(name)).toSorted()
+  }
+
+  /** The bytes of a log file, as many as it has now. */
+  async read(
+    instance: string,
+    name: string,
+  ): Promise<{ readonly size: number; readonly modified: Date; readonly body: Readable }> {
+    const path = await this.#find(instance, name)
+    const { size, mtime } = await stat(path)
+    // A log that grows meanwhile must not outgrow the length that was promised.
+    const body = size === 0 ? Readable.from([]) : createReadStream(path, { end: size - 1 })
+    return { size, modified: mtime, body }
+  }
+
+  /** A new file for the output of a recorded command. */
+  async create(instance: string, name: string): Promise<FileHandle> {
+    await mkdir(join(this.#directory, instance), { recursive: true, mode: 0o700 })
+    return await open(join(this.#directory, instance, name), 'wx', 0o600)
+  }
+
+  /** Removes the output of a recorded command; liblxc's files stay. */
+  async delete(instance: string, name: string): Promise<void> {
+    if (name === 'lxc.log' || name === 'lxc.conf') throw badRequest('lxc.log and lxc.conf may not be deleted')
+    await rm(await this.#find(instance, name))
+  }
+
+  /** A name is only ever looked up among those that are there. */
+  async #find(instance: string, name: string): Promise<string> {
+    if (!shown.test(name)) throw badRequest(`log file name ${name} not valid`)
+    const found = (await this.list(instance)).find((one) => one === name)
+    if (found === undefined) throw notFound('Log file not found')
+    return join(this.#directory, instance, found)
+  }
+}
