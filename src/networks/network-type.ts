@@ -15,7 +15,7 @@ export interface NetworkFacts {
 /** Finds free subnets. Throws where there is none. */
 export interface FreeSubnets {
   /** A free network, as the address of its first host, such as `10.1.2.1/24`; undefined where the host lacks IPv6. */
-  pick(family: 4 | 6): string | undefined
+  pick(family: 4 | 6): Promise<string | undefined>
 }
 
 /** All that a network needs on the host. Making it so is the same for every type. */
@@ -44,9 +44,9 @@ export interface NetworkType {
   readonly doc: string
   readonly keys: Keys
   /** At creation: fills in what was left to us. */
-  complete(config: Config, free: FreeSubnets): Config
+  complete(config: Config, free: FreeSubnets): Promise<Config>
   /** Replaces `auto` by a value that stays. */
-  resolve(config: Config, free: FreeSubnets): Config
+  resolve(config: Config, free: FreeSubnets): Promise<Config>
   /** Throws a bad-request Failure for what the keys' own types can not tell. */
   check(network: NetworkFacts): void
   /** The networks it takes, for others to keep clear of. */

@@ -23,7 +23,7 @@ import type { NetworkHost } from './network-host.ts'
 import { NetworkLeases } from './network-leases.ts'
 import type { NicLease } from './network-leases.ts'
 import { networkState } from './network-state.ts'
-import type { NetworkPlan } from './network-type.ts'
+import type { FreeSubnets, NetworkPlan } from './network-type.ts'
 import { networkNics, networkUsers } from './network-nics.ts'
 import type { NetworkNic, NetworkUser } from './network-nics.ts'
 import { freeSubnets, overlap } from './subnets.ts'
@@ -129,7 +129,7 @@ export class Networks {
     if (this.#options.links.exists(name)) throw badRequest(`Network interface "${name}" already exists`)
 
     checkConfig('network', type.keys, post.config)
-    const config = type.complete(withoutEmpty(post.config), await this.#freeSubnets())
+    const config = await type.complete(withoutEmpty(post.config), this.#free())
     const record = { project, name, type: type.type, description, config, hwaddr: newMac(), phase: 'ready' } as const
     await this.#commit(undefined, record)
     this.#tell('network-created', name, { requestor })
@@ -146,7 +146,7 @@ export class Networks {
     const put = change(this.#show(before.value))
 
     checkConfig('network', type.keys, put.config)
-    const config = type.resolve(withoutEmpty(put.config), await this.#freeSubnets(name))
+    const config = await type.resolve(withoutEmpty(put.config), this.#free(name))
     await this.#commit(before, { ...before.value, description: put.description, config })
     this.#tell('network-updated', name, { requestor })
   }
@@ -300,20 +300,24 @@ export class Networks {
     }
   }
 
-  async #freeSubnets(except?: string) {
+  /** Subnets that neither the host nor another network uses; those of the network `except` may be taken again. */
+  #free(except?: string): FreeSubnets {
     const { links, sysctls } = this.#options
-    const [all, routes, ipv6] = await Promise.all([
-      links.readAll(),
-      links.readRoutes(),
-      sysctls.list(['net', 'ipv6', 'conf']),
-    ])
-    return freeSubnets({
-      taken: [
-        ...routes.filter(({ link }) => link !== except).map(({ destination }) => destination),
-        ...all.flatMap(({ addresses }) => addresses.map(({ address, prefix }) => `${address}/${prefix}`)),
-        ...this.#records.list().flatMap(({ value }) => networkType(value.type).subnets(value.config)),
-      ],
-      hasIpv6: ipv6.length > 0,
+    return freeSubnets(async () => {
+      const [all, routes, ipv6] = await Promise.all([
+        links.readAll(),
+        links.readRoutes(),
+        sysctls.list(['net', 'ipv6', 'conf']),
+      ])
+      const addresses = all.filter(({ name }) => name !== except).flatMap((link) => link.addresses)
+      return {
+        taken: [
+          ...routes.filter(({ link }) => link !== except).map(({ destination }) => destination),
+          ...addresses.map(({ address, prefix }) => `${address}/${prefix}`),
+          ...this.#records.list().flatMap(({ value }) => networkType(value.type).subnets(value.config)),
+        ],
+        hasIpv6: ipv6.length > 0,
+      }
     })
   }
 

@@ -6,21 +6,29 @@ import type { FreeSubnets } from './network-type.ts'
 
 const attempts = 1000
 
-/** Picks random private subnets that overlap none of `taken`: 10.x.y.0/24 and fd42:x:y:z::/64. */
-export function freeSubnets(options: {
+/** What is in use, and so not free. */
+export interface TakenSubnets {
   /** Networks in CIDR form; what is no network, such as `default`, is passed over. */
   readonly taken: readonly string[]
   readonly hasIpv6: boolean
-  readonly random?: (below: number) => number
-}): FreeSubnets {
-  const random = options.random ?? randomInt
-  const taken = options.taken.flatMap(readNetwork)
+}
+
+/**
+ * Picks random private subnets that overlap none of those taken: 10.x.y.0/24 and fd42:x:y:z::/64. The host is asked
+ * for what is taken only where one is picked.
+ */
+export function freeSubnets(
+  readTaken: () => Promise<TakenSubnets>,
+  random: (below: number) => number = randomInt,
+): FreeSubnets {
   return {
-    pick(family) {
-      if (family === 6 && !options.hasIpv6) return undefined
+    async pick(family) {
+      const { taken, hasIpv6 } = await readTaken()
+      if (family === 6 && !hasIpv6) return undefined
+      const others = taken.flatMap(readNetwork)
       for (let attempt = 0; attempt < attempts; attempt++) {
         const candidate = family === 4 ? randomIpv4(random) : randomIpv6(random)
-        if (taken.some((other) => overlap(candidate, other))) continue
+        if (others.some((other) => overlap(candidate, other))) continue
         const first = numberToAddress(addressToNumber(candidate.address) + 1n, family)
         return `${first}/${candidate.prefix}`
       }

@@ -5,7 +5,7 @@ import { checkConfig } from '#config/config.ts'
 import type { Config } from '#config/config.ts'
 import { bridge } from './bridge.ts'
 
-const free = { pick: (family: 4 | 6) => (family === 4 ? '10.7.7.1/24' : 'fd42:7::1/64') }
+const free = { pick: async (family: 4 | 6) => (family === 4 ? '10.7.7.1/24' : 'fd42:7::1/64') }
 
 function check(config: Config): void {
   checkConfig('network', bridge.keys, config)
@@ -17,36 +17,39 @@ function plan(config: Config) {
   return bridge.plan({ name: 'br0', config, hwaddr: '00:16:3e:00:00:01' })
 }
 
-test('a new network gets free subnets, and NAT for those', () => {
-  assert.deepEqual(bridge.complete({}, free), {
+test('a new network gets free subnets, and NAT for those', async () => {
+  assert.deepEqual(await bridge.complete({}, free), {
     'ipv4.address': '10.7.7.1/24',
     'ipv4.nat': 'true',
     'ipv6.address': 'fd42:7::1/64',
     'ipv6.nat': 'true',
   })
-  assert.deepEqual(bridge.complete({ 'ipv4.address': '10.1.1.1/24', 'ipv6.address': 'none' }, free), {
+  assert.deepEqual(await bridge.complete({ 'ipv4.address': '10.1.1.1/24', 'ipv6.address': 'none' }, free), {
     'ipv4.address': '10.1.1.1/24',
     'ipv6.address': 'none',
   })
-  assert.deepEqual(bridge.complete({ 'ipv4.address': 'auto', 'ipv4.nat': 'false', 'ipv6.address': 'none' }, free), {
-    'ipv4.address': '10.7.7.1/24',
-    'ipv4.nat': 'false',
-    'ipv6.address': 'none',
-  })
+  assert.deepEqual(
+    await bridge.complete({ 'ipv4.address': 'auto', 'ipv4.nat': 'false', 'ipv6.address': 'none' }, free),
+    {
+      'ipv4.address': '10.7.7.1/24',
+      'ipv4.nat': 'false',
+      'ipv6.address': 'none',
+    },
+  )
 })
 
-test('without IPv6 on the host a new network has none', () => {
-  const host = { pick: (family: 4 | 6) => (family === 4 ? '10.7.7.1/24' : undefined) }
-  assert.deepEqual(bridge.complete({}, host), {
+test('without IPv6 on the host a new network has none', async () => {
+  const host = { pick: async (family: 4 | 6) => (family === 4 ? '10.7.7.1/24' : undefined) }
+  assert.deepEqual(await bridge.complete({}, host), {
     'ipv4.address': '10.7.7.1/24',
     'ipv4.nat': 'true',
     'ipv6.address': 'none',
   })
 })
 
-test('an update fills in nothing but what is "auto"', () => {
-  assert.deepEqual(bridge.resolve({ 'user.a': 'b' }, free), { 'user.a': 'b' })
-  assert.deepEqual(bridge.resolve({ 'ipv4.address': 'auto' }, free), { 'ipv4.address': '10.7.7.1/24' })
+test('an update fills in nothing but what is "auto"', async () => {
+  assert.deepEqual(await bridge.resolve({ 'user.a': 'b' }, free), { 'user.a': 'b' })
+  assert.deepEqual(await bridge.resolve({ 'ipv4.address': 'auto' }, free), { 'ipv4.address': '10.7.7.1/24' })
 })
 
 test('good configurations are taken', () => {

@@ -18,19 +18,22 @@ export const bridge: NetworkType = {
   doc: 'A bridge of this host, with DHCP, DNS and NAT.',
   keys: bridgeKeys,
 
-  complete(config, free) {
+  async complete(config, free) {
     const addresses = { 'ipv4.address': 'auto', 'ipv6.address': 'auto' }
     const all: Config = { ...addresses, ...config }
     // A subnet that we made up is of no use to anyone else, so it gets NAT unless told otherwise.
     const nat = ([4, 6] as const).filter((family) => all[`ipv${family}.address`] === 'auto')
-    return bridge.resolve({ ...Object.fromEntries(nat.map((family) => [`ipv${family}.nat`, 'true'])), ...all }, free)
+    return await bridge.resolve(
+      { ...Object.fromEntries(nat.map((family) => [`ipv${family}.nat`, 'true'])), ...all },
+      free,
+    )
   },
 
-  resolve(config, free) {
+  async resolve(config, free) {
     const resolved: Record<string, string> = { ...config }
     for (const family of [4, 6] as const) {
       if (config[`ipv${family}.address`] !== 'auto') continue
-      const picked = free.pick(family)
+      const picked = await free.pick(family)
       resolved[`ipv${family}.address`] = picked ?? 'none'
       if (picked === undefined) delete resolved[`ipv${family}.nat`]
     }
