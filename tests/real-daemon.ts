@@ -2,6 +2,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const bin = fileURLToPath(new URL('../bin/', import.meta.url))
@@ -45,11 +47,20 @@ export class RealDaemon {
 
   /** Starts the daemon and waits until it answers. */
   async start(): Promise<void> {
+    const child = this.launch()
+    for (let tries = 0; !(await isReady()); tries++) {
+      if (tries > 3000 || child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`the daemon did not come up:\n${this.log().slice(-3000)}`)
+      await sleep(20)
+    }
+  }
+
+  /** Starts the daemon and waits for nothing. */
+  launch(): ChildProcess {
     const log = openSync(logFile, 'a')
     this.#child = spawn(`${bin}lxd`, this.#args, { stdio: ['ignore', log, log], detached: true })
     closeSync(log)
-    const waited = runProgram(`${bin}lxd`, ['waitready', '--timeout=60'])
-    if (waited.code !== 0) throw new Error(`the daemon did not come up: ${waited.stderr}\n${this.log().slice(-3000)}`)
+    return this.#child
   }
 
   get pid(): number {
@@ -70,4 +81,15 @@ export class RealDaemon {
   log(): string {
     return readFileSync(logFile, 'utf8')
   }
+}
+
+/** What `lxd waitready` asks, without a program each time. */
+async function isReady(): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const ask = get({ path: '/internal/ready', socketPath: '/var/lib/lxd/unix.socket', agent: false }, (response) => {
+    response.resume()
+    resolve(response.statusCode === 200)
+  })
+  ask.on('error', () => resolve(false))
+  return await promise
 }
