@@ -6,6 +6,8 @@ import { releaseDhcp } from '#host/dhcp-release.ts'
 import { readKernelFeatures } from '#host/kernel-features.ts'
 import { hostLinks } from '#host/links.ts'
 import { realMounts } from '#host/mounts.ts'
+import { HostNamespaceLinks } from '#host/namespace-links.ts'
+import type { NamespaceLinks } from '#host/namespace-links.ts'
 import { mountsInside } from '#guest/mounts-inside.ts'
 import { hostNft } from '#host/nft.ts'
 import { readOsRelease } from '#host/os-release.ts'
@@ -28,9 +30,11 @@ export async function realHost(options: { readonly directory: string; readonly l
   const userNamespaces = realUserNamespaces()
   const mounts = realMounts(userNamespaces)
   const runtime: Runtime = new Liblxc({ directory, run, log })
+  const namespaceLinks: NamespaceLinks = new HostNamespaceLinks()
   return {
     run,
     links: hostLinks(),
+    namespaceLinks,
     sysctls: hostSysctls,
     nft: hostNft(),
     daemons: hostDaemons(),

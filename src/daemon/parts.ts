@@ -34,6 +34,7 @@ import { Environment } from '#server/environment.ts'
 import { loadServerCertificate } from '#server/server-certificate.ts'
 import { ServerConfig } from '#server/server-config.ts'
 import { Pools } from '#storage/pools.ts'
+import type { InstanceRecord } from '#store/instance-record.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
 import type { ImageRecord } from '#store/image-record.ts'
 import type { Store } from '#store/store.ts'
@@ -147,12 +148,20 @@ function makeInstances(
     moveLogs: (name, to) => moveLogs(directory, name, to),
   })
   profiles.setUsers(profileUsers({ store, commit, liveUpdate, locks }))
-  return { commit, lifecycle, instances, runtime, logs: new InstanceLogs(join(directory, 'logs')) }
+  return {
+    commit,
+    lifecycle,
+    instances,
+    runtime,
+    logs: new InstanceLogs(join(directory, 'logs')),
+    readState: async (record: InstanceRecord) =>
+      await readState(commit.expand(record), { runtime, volumes: pools, namespaceLinks: host.namespaceLinks, log }),
+  }
 }
 
 /** What handlers see of the parts. */
 export function servicesOf(parts: Parts, shutdown: Services['shutdown']): Services {
-  const { images, pools, runtime, instances } = parts
+  const { images } = parts
   const extensions = announcedExtensions(routes, {
     instance: instanceKeys,
     project: projectKeys,
@@ -164,7 +173,6 @@ export function servicesOf(parts: Parts, shutdown: Services['shutdown']): Servic
     ...parts,
     extensions,
     findImage: async (project, source) => images.use(project, source),
-    readState: (record) => readState(instances.expand(record), { runtime, pools }),
     shutdown,
   }
 }

@@ -42,6 +42,7 @@ export function fakeHost() {
   return {
     run,
     links: new FakeLinks(),
+    namespaceLinks: { read: async () => [], close: () => {} },
     sysctls: new FakeSysctls(),
     nft: new FakeNft(),
     daemons: new FakeDaemons(),
