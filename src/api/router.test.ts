@@ -147,11 +147,11 @@ test('bad requests name what is wrong', async () => {
   assert.equal((await app.inject('/1.0/operations/none/wait?timeout=x')).statusCode, 400)
 })
 
-test('a bug becomes a 500, an unknown path or method a 404', async () => {
+test('a bug becomes a 500, an unknown path a 404, a method the path does not have a 501', async () => {
   const app = makeRouter(makeOptions())
   assert.equal((await app.inject('/1.0/things')).statusCode, 500)
   assert.deepEqual((await app.inject('/1.0/nothing')).json().error_code, 404)
-  assert.deepEqual((await app.inject({ method: 'DELETE', url: '/1.0/things' })).json().error_code, 404)
+  assert.deepEqual((await app.inject({ method: 'DELETE', url: '/1.0/things' })).json().error_code, 501)
 })
 
 test('an untrusted client gets only what is marked for it', async () => {

@@ -1,7 +1,7 @@
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import { explain, Failure, notFound, unavailable } from '#base/failure.ts'
+import { explain, Failure, notFound, notImplemented, unavailable } from '#base/failure.ts'
 import type { Log } from '#base/log.ts'
 import type { Requestor } from '#events/events.ts'
 import { decode } from '#schema/decode.ts'
@@ -49,11 +49,11 @@ export function makeRouter(options: RouterOptions): FastifyInstance {
   for (const route of options.routes) {
     for (const verb of verbs) {
       const method = route[verb]
-      if (!method) continue
       app.route({
         method: verb.toUpperCase(),
         url: fastifyPath(route.path),
-        handler: (request, reply) => answer(options, method, request, reply),
+        handler: (request, reply) =>
+          method ? answer(options, method, request, reply) : sendError(reply, notImplemented('not implemented')),
       })
     }
   }

@@ -207,7 +207,7 @@ test('a profile in use is renamed with those who use it, but not deleted', async
   await assert.rejects(profiles.rename('default', 'web', { to: 'other' }), { message: 'Name "other" already in use' })
   await profiles.rename('default', 'web', { to: 'shop' })
   assert.deepEqual(instances.get('default', 'c1')?.value.profiles, ['default', 'shop'])
-  assert.throws(() => profiles.get('default', 'web'), { message: 'Profile not found' })
+  assert.throws(() => profiles.get('default', 'web'), { message: 'Fetch profile', kind: 'not-found' })
 
   await profiles.delete('default', 'other')
   assert.throws(() => profiles.check('default', ['default', 'other']), {

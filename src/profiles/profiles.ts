@@ -1,6 +1,5 @@
-import { badRequest, conflict, Failure, forbidden, notFound } from '#base/failure.ts'
+import { badRequest, conflict, explain, Failure, forbidden, kindOf, notFound } from '#base/failure.ts'
 import type { Log } from '#base/log.ts'
-import { explain } from '#base/failure.ts'
 import { Undo } from '#base/undo.ts'
 import { checkConfig, withoutEmpty } from '#config/config.ts'
 import type { Keys } from '#config/key.ts'
@@ -71,7 +70,11 @@ export class Profiles {
   }
 
   get(project: string, name: string): ProfileRecord {
-    return this.#get(project, name).value
+    try {
+      return this.#get(project, name).value
+    } catch (cause) {
+      throw new Failure(kindOf(cause), 'Fetch profile', { cause })
+    }
   }
 
   /** The instances that use a profile, of all projects that share it. */

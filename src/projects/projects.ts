@@ -143,7 +143,8 @@ export class Projects {
 
   async delete(name: string, requestor?: Requestor): Promise<void> {
     if (name === 'default') throw forbidden("The 'default' project cannot be deleted")
-    const before = this.get(name)
+    const before = this.#records.get(name)
+    if (!before) throw notFound(`Fetch project "${name}"`, { cause: notFound('Project not found') })
     if (!this.#isEmpty(name)) throw conflict('Only empty projects can be removed')
     await this.#commit({ before, action: 'project-deleted', requestor })
   }

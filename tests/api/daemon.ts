@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { request } from 'node:http'
-import type { IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { silentLog } from '#base/log.ts'
 import { startDaemon } from '#daemon/daemon.ts'
 import type { Daemon } from '#daemon/daemon.ts'
@@ -18,24 +15,8 @@ import { FakeRuntime } from '#lxc/fake-runtime.ts'
 import { thisMachine } from '#server/resources/machine.ts'
 import { readResources } from '#server/resources/resources.ts'
 import { FakeDriver } from '#storage/fake-driver.ts'
-import { checkAnswer } from './answers.ts'
-
-/** What a daemon answered: JSON, or the text of what isn't. */
-export interface Answer {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  readonly body: Json
-}
-
-/** JSON, of which a test knows what is in it. */
-// eslint-disable-next-line typescript/no-explicit-any
-export type Json = any
-
-export interface CallOptions {
-  /** JSON, or bytes sent as they are. */
-  readonly body?: unknown
-  readonly headers?: Readonly<Record<string, string>>
-}
+import { callSocket } from './call.ts'
+import type { Answer, CallOptions, Json } from './call.ts'
 
 /** A host that is only made up: nothing outside the daemon's directory and this process is touched. */
 export function fakeHost() {
@@ -109,23 +90,8 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   /** Sends a request and checks the shape of the answer. */
-  async call(method: string, url: string, { body, headers = {} }: CallOptions = {}): Promise<Answer> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-    const sent = request(
-      { socketPath: join(this.directory, 'unix.socket'), method, path: url, headers },
-      (response) => {
-        text(response).then((received) => {
-          const isJson = response.headers['content-type'] === 'application/json' && method !== 'HEAD'
-          const answer = isJson ? (JSON.parse(received) as Json) : received
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: answer })
-        }, reject)
-      },
-    )
-    sent.on('error', reject)
-    sent.end(body === undefined || body instanceof Uint8Array ? body : JSON.stringify(body))
-
-    const answer = await promise
-    const pair = checkAnswer({ method, url }, answer)
+  async call(method: string, url: string, options: CallOptions = {}): Promise<Answer> {
+    const { pair, ...answer } = await callSocket(join(this.directory, 'unix.socket'), { method, url }, options)
     if (pair !== undefined && answer.status < 400) this.answered.add(pair)
     return answer
   }

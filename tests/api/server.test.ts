@@ -79,8 +79,8 @@ test('a PATCH leaves alone what it does not name, and unsets what it empties', a
 test('what is not there is not found, in the words of LXD', async () => {
   for (const [method, url, error] of [
     ['GET', '/1.0/projects/nope', 'Project not found'],
-    ['DELETE', '/1.0/projects/nope', 'Project not found'],
-    ['GET', '/1.0/profiles/nope', 'Profile not found'],
+    ['DELETE', '/1.0/projects/nope', 'Fetch project "nope": Project not found'],
+    ['GET', '/1.0/profiles/nope', 'Fetch profile: Profile not found'],
     ['DELETE', '/1.0/profiles/nope', 'Profile not found'],
     ['GET', '/1.0/profiles?project=nope', 'Failed loading project "nope": Project not found'],
     ['GET', '/1.0/profiles/default?project=nope', 'Failed loading project "nope": Project not found'],

@@ -1,3 +1,4 @@
+import { forbidden } from '#base/failure.ts'
 import { Operation } from '#schema/operation.ts'
 import { Project, ProjectPatch, ProjectPost, ProjectPut } from '#schema/project.ts'
 import type { ProjectRecord } from '#store/project-record.ts'
@@ -52,6 +53,7 @@ export const project = route('/1.0/projects/{name}', {
     reply: Operation,
     body: ProjectPost,
     handle(services, { params, body, requestor }) {
+      if (params.name === 'default') throw forbidden("The 'default' project cannot be renamed")
       const started = services.operations.start({
         description: 'Renaming project',
         project: '',
