@@ -78,9 +78,8 @@ function scalar(value: unknown, indent: number, column: number): string {
   if (value === null || value === undefined) return 'null'
   if (value instanceof Timestamp) return value.text
   if (typeof value !== 'string') return JSON.stringify(value)
-  return value.includes('\n') && mayBeLiteral(value)
-    ? literal(value, indent + 2)
-    : quoteLine(value, WIDTH, indent + 2, column)
+  if (!value.includes('\n')) return quoteLine(value, WIDTH, indent + 2, column)
+  return mayBeLiteral(value) ? literal(value, indent + 2) : doubleQuoted(value, WIDTH, indent + 2, column)
 }
 
 function quoteLine(text: string, width: number, indent: number, column: number): string {
@@ -93,7 +92,7 @@ function quoteLine(text: string, width: number, indent: number, column: number):
 /** Whether a reader would take the bare text for a number, a truth value, a null or a time. */
 function needsQuotesToStayText(text: string): boolean {
   return (
-    /^(?:|~|null|Null|NULL|<<)$/.test(text) ||
+    /^(?:|~|null|Null|NULL)$/.test(text) ||
     /^(?:[yYnN]|yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/.test(text) ||
     /^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$/.test(text) ||
     isNumber(text) ||
@@ -102,12 +101,12 @@ function needsQuotesToStayText(text: string): boolean {
 }
 
 function isNumber(text: string): boolean {
+  if (!/^[-+.\d]/.test(text)) return false
   const digits = text.replaceAll('_', '')
   return (
     // Whole numbers, with the prefixes of their base; a leading zero is octal.
     /^[-+]?(?:0|[1-9]\d*|0[0-7]+|0o[0-7]+|0x[\da-f]+|0b[01]+)$/i.test(digits) ||
-    /^[-+]?\d*\.?\d+(?:[eE][-+]\d+)?$/.test(digits) ||
-    /^\.\d+(?:[eE][-+]?\d+)?$/.test(text) ||
+    (/^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$/.test(digits) && Number.isFinite(Number(digits))) ||
     // Sexagesimal, as YAML 1.1 reads 12:30.
     /^[-+]?\d[\d_]*(?::[0-5]?\d)+(?:\.[\d_]*)?$/.test(text)
   )
@@ -131,7 +130,7 @@ function within(text: string | undefined, least: number, most: number): boolean 
 
 const UNPRINTABLE =
   // oxlint-disable-next-line no-control-regex -- these are what YAML cannot show as they are
-  /[\0-\x09\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+  /[\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|[\ud800-\udfff]/
 
 function mayBePlain(text: string): boolean {
   return (
@@ -223,7 +222,8 @@ function escape(letter: string): string {
   if (!UNPRINTABLE.test(letter)) return letter
   const code = letter.codePointAt(0)!
   if (code <= 0xff) return `\\x${code.toString(16).toUpperCase().padStart(2, '0')}`
-  return `\\u${code.toString(16).toUpperCase().padStart(4, '0')}`
+  const digits = code.toString(16).toUpperCase()
+  return code <= 0xffff ? `\\u${digits.padStart(4, '0')}` : `\\U${digits.padStart(8, '0')}`
 }
 
 /** Orders `eth2` before `eth10`, and anything else before letters. */
@@ -244,6 +244,8 @@ export function compareNaturally(a: string, b: string): number {
 /** Compares at the first difference, `i`, where numbers may stand or have begun. */
 function compareNumbers(as: readonly string[], bs: readonly string[], i: number): number {
   const isDigit = (letter: string | undefined): boolean => letter !== undefined && letter >= '0' && letter <= '9'
+  // After digits a zero counts: "10" and "1" differ there by what stood before.
+  const begun = isDigit(as[i - 1]) ? '1' : ''
   const runOf = (letters: readonly string[]): string => {
     let end = i
     while (isDigit(letters[end])) end++
@@ -251,7 +253,6 @@ function compareNumbers(as: readonly string[], bs: readonly string[], i: number)
   }
   const an = runOf(as)
   const bn = runOf(bs)
-  if (an !== '' && bn !== '' && Number(an) !== Number(bn)) return Number(an) - Number(bn)
-  if (an.length !== bn.length && an !== '' && bn !== '') return an.length - bn.length
-  return as[i]! < bs[i]! ? -1 : 1
+  if (Number(begun + an) !== Number(begun + bn)) return Number(begun + an) - Number(begun + bn)
+  return an.length === bn.length ? (as[i]! < bs[i]! ? -1 : 1) : an.length - bn.length
 }

@@ -67,17 +67,19 @@ export async function execInstance(
   streams.onStart?.(controlOver(control))
   void drain(control)
   void feed(input, streams.input, post.interactive)
-  const flows = [
+  const flowing = Promise.all([
     flow(output, streams.output),
     ...(errors === undefined ? [] : [flow(errors, streams.errors), drain(input)]),
-  ]
+  ])
+  // It is waited for below; until then a failure must not count as nobody's.
+  flowing.catch(() => {})
 
   try {
     const ended = await awaitEnd(connection, operation.id)
     const code = ended.metadata?.['return']
     if (typeof code !== 'number') throw unavailable(ended.err || 'The server did not say how the command ended')
 
-    await Promise.all(flows)
+    await flowing
     return { code, error: ended.err || undefined }
   } finally {
     for (const socket of [control, input, output, errors]) socket?.close()

@@ -34,9 +34,14 @@ export interface HttpReply {
 
 /** Sends a request and reads the head of its reply. The body is read as it is iterated. */
 export async function exchange(stream: Duplex, request: HttpRequest): Promise<HttpReply> {
-  // A server may answer and hang up before it has read a body to its end: its
-  // answer is worth more than our failure to go on sending.
-  const sending = send(stream, request).catch(() => undefined)
+  const { body } = request
+  stream.write(typeof body === 'string' ? headOf(request) + body : headOf(request))
+  const sending = sendBody(stream, body).catch((error: unknown) => {
+    // A server may answer and hang up before it has read a body to its end: its
+    // answer is worth more than our failure to go on. What fails on our side
+    // would leave it waiting.
+    if (!stream.destroyed) stream.destroy(error instanceof Error ? error : undefined)
+  })
 
   const incoming = new Incoming(stream as AsyncIterable<Uint8Array>)
   let head = await readHead(incoming)
@@ -46,24 +51,20 @@ export async function exchange(stream: Duplex, request: HttpRequest): Promise<Ht
   return { ...head, body: readBody(head, request.method, incoming), incoming }
 }
 
-async function send(stream: Duplex, request: HttpRequest): Promise<void> {
-  const { body } = request
-  const lines = [`${request.method} ${request.target} HTTP/1.1`, `Host: ${request.host}`]
-  for (const [name, value] of Object.entries(request.headers ?? {})) lines.push(header(name, value))
+function headOf({ method, target, host, headers, body }: HttpRequest): string {
+  const lines = [`${method} ${target} HTTP/1.1`, `Host: ${host}`]
+  for (const [name, value] of Object.entries(headers ?? {})) lines.push(header(name, value))
 
-  if (typeof body === 'string') {
-    lines.push(`Content-Length: ${Buffer.byteLength(body)}`)
-    stream.write(`${lines.join('\r\n')}\r\n\r\n${body}`)
-    return
-  }
-  if (body === undefined) {
-    stream.write(`${lines.join('\r\n')}\r\n\r\n`)
-    return
-  }
+  if (typeof body === 'string') lines.push(`Content-Length: ${Buffer.byteLength(body)}`)
+  else if (body?.length !== undefined) lines.push(`Content-Length: ${body.length}`)
+  else if (body !== undefined) lines.push('Transfer-Encoding: chunked')
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+async function sendBody(stream: Duplex, body: Body | undefined): Promise<void> {
+  if (body === undefined || typeof body === 'string') return
 
   const chunked = body.length === undefined
-  lines.push(chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`)
-  stream.write(`${lines.join('\r\n')}\r\n\r\n`)
   for await (const chunk of body.chunks) {
     if (chunk.length === 0) continue
     if (chunked) stream.write(`${chunk.length.toString(16)}\r\n`)

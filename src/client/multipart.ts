@@ -59,5 +59,6 @@ export async function* readMultipart(incoming: Incoming, boundary: string): Asyn
 
 /** The boundary a `Content-Type` names; undefined where it is no multipart. */
 export function boundaryOf(contentType: string | undefined): string | undefined {
-  return /^multipart\/[\w-]+;.*\bboundary="?([^";\s]{1,70})"?/i.exec(contentType ?? '')?.[1]
+  const match = /^multipart\/[\w-]+;.*\bboundary=(?:"([^"]{1,70})"|([^";\s]{1,70}))/i.exec(contentType ?? '')
+  return match?.[1] ?? match?.[2]
 }

@@ -104,7 +104,8 @@ export class WebSocket implements AsyncIterable<Message> {
     try {
       for (;;) {
         const got = await this.#readFrame()
-        if (got === undefined || got.opcode === CLOSE) break
+        if (got === undefined) throw unavailable('The server hung up without a word')
+        if (got.opcode === CLOSE) break
         if (got.opcode === PING) await write(this.#stream, frame(PONG, got.data))
         if (got.opcode >= CLOSE) continue
 
