@@ -85,7 +85,6 @@ profile list -f yaml
 profile show default
 profile show nope
 profile get default x
-profile device list default
 profile device show default
 profile device get default root path
 network list

@@ -5,6 +5,7 @@ export interface Server {
   readonly config: Readonly<Record<string, unknown>> | null
   readonly api_extensions: readonly string[] | null
   readonly auth: string
+  readonly auth_methods?: readonly string[] | null
   readonly environment: {
     readonly project?: string
     readonly server_version?: string

@@ -40,6 +40,8 @@ export const info = command({
       import('../shape.ts'),
       import('../yaml.ts'),
     ])
-    at.print(writeYaml(arrange(serverShape, server)))
+    // A server from before there were others says nothing of how clients may show who they are.
+    const auth_methods = (server.auth_methods?.length ?? 0) === 0 ? ['tls'] : server.auth_methods
+    at.print(writeYaml(arrange(serverShape, { ...server, auth_methods })))
   },
 })
