@@ -132,6 +132,10 @@ test('instances', async () => {
   await daemon.ok('PUT', '/1.0/instances/c1/state', { body: { action: 'start' } })
   assert.deepEqual(await daemon.ok('GET', '/1.0/instances'), ['/1.0/instances/c1', '/1.0/instances/c2'])
   await daemon.ok('GET', '/1.0/instances?recursion=1&all-projects=true')
+  await daemon.ok('GET', '/1.0/instances?recursion=2')
+  await daemon.ok('GET', '/1.0/instances/c1?recursion=1')
+  await daemon.ok('GET', '/1.0/instances/c1/state')
+  await daemon.ok('GET', '/1.0/instances/c2/state')
   const c2 = await daemon.ok('GET', '/1.0/instances/c2')
   await daemon.ok('PATCH', '/1.0/instances/c2', { body: { config: { 'user.a': 'b' } } })
   await daemon.ok('PUT', '/1.0/instances/c2', { body: c2 })
@@ -139,6 +143,17 @@ test('instances', async () => {
   await daemon.ok('PUT', '/1.0/instances', { body: { state: { action: 'stop', force: true } } })
   await daemon.ok('DELETE', '/1.0/instances/c3')
   assert.deepEqual(await daemon.ok('GET', '/1.0/containers'), ['/1.0/containers/c1'])
+})
+
+test('commands and logs', async () => {
+  await daemon.ok('PUT', '/1.0/instances/c1/state', { body: { action: 'start' } })
+  const body = { command: ['echo', 'hello'], 'record-output': true }
+  const { metadata } = await daemon.ok('POST', '/1.0/instances/c1/exec', { body })
+  const output = metadata.output['1']
+  assert.ok((await daemon.ok('GET', '/1.0/instances/c1/logs')).includes(output))
+  assert.equal((await daemon.call('GET', output)).body, 'hello\n')
+  await daemon.ok('DELETE', output)
+  await daemon.ok('PUT', '/1.0/instances/c1/state', { body: { action: 'stop', force: true } })
 })
 
 test('volumes', async () => {
@@ -169,7 +184,7 @@ test('what a test leaves goes, and every method we serve has answered', async ()
   const served = servedPairs(routes)
   console.log(`${served.size} of the ${pairs.size} methods of LXD's API are served`)
   // These two answer by websocket only.
-  const upgrades = ['GET /1.0/events', 'GET /1.0/operations/{}/websocket', 'GET /1.0/instances/{}/state']
+  const upgrades = ['GET /1.0/events', 'GET /1.0/operations/{}/websocket']
   assert.deepEqual(
     [...served].filter((pair) => !daemon.answered.has(pair) && !upgrades.includes(pair)),
     [],

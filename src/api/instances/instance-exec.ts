@@ -7,6 +7,7 @@ import { instanceUrl } from '#instances/lifecycle.ts'
 import type { ExecOptions } from '#lxc/runtime.ts'
 import type { Operation, OperationOptions, OperationWork } from '#operations/operation.ts'
 import { InstanceExecPost } from '#schema/instance.ts'
+import { Operation as OperationShape } from '#schema/operation.ts'
 import { entityUrl } from '../list.ts'
 import { operation } from '../reply.ts'
 import { route } from '../route.ts'
@@ -31,6 +32,7 @@ With \`wait-for-websocket\` its streams are websockets; with \`record-output\` i
 dropped.`,
     access: 'operate-containers',
     body: InstanceExecPost,
+    reply: OperationShape,
     handle(services, request) {
       const { project, body, requestor, params } = request
       const { value } = services.instances.get(project, params.name)
