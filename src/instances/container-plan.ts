@@ -9,6 +9,7 @@ import type { FeatureContext, HostFacts } from './feature.ts'
 import { lxcItems } from './features/all.ts'
 import { idmap } from './features/idmap.ts'
 import { security } from './features/security.ts'
+import { seccompProfile } from './features/syscalls.ts'
 import { formatIdMap, isolatedMap, readIdMap, rootSpan, sharedMap } from './idmaps.ts'
 import type { IdSpans } from './idmaps.ts'
 import type { ContainerPlan } from './lifecycle.ts'
@@ -72,6 +73,10 @@ export class Plan implements ContainerPlan {
 
   lxc(expanded: Expanded, map: IdMap): readonly LxcItem[] {
     return lxcItems(this.context(expanded, map))
+  }
+
+  seccomp({ config }: Expanded): string | undefined {
+    return seccompProfile(config, this.#host.machine)
   }
 
   /** What features are told of an instance. */

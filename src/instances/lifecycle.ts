@@ -28,6 +28,8 @@ export interface ContainerPlan {
   /** The map it runs with, as `volatile.idmap.current` has it. */
   currentIdmap(record: InstanceRecord): IdMap
   lxc(expanded: Expanded, map: IdMap): readonly LxcItem[]
+  /** The text of its seccomp profile, or undefined for none. */
+  seccomp(expanded: Expanded): string | undefined
 }
 
 export interface LifecycleOptions {
@@ -118,7 +120,8 @@ export class Lifecycle {
     undo.add('unmount the root volume', () => mounts.unmountInstance({ project, name, pool }))
     const started = await devices.start(expanded, { idmap: map }, undo)
     const rootfs: LxcItem[] = [['lxc.rootfs.path', mounted.rootfs], ...mounted.lxc]
-    await runtime.start({ name: runtimeAs, config: [...plan.lxc(expanded, map), ...rootfs, ...started.lxc] })
+    const config = [...plan.lxc(expanded, map), ...rootfs, ...started.lxc]
+    await runtime.start({ name: runtimeAs, config, seccomp: plan.seccomp(expanded) })
     undo.add('stop the container', () => runtime.kill(runtimeAs))
 
     await commit.note(project, name, {

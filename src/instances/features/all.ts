@@ -7,11 +7,14 @@ import { boot } from './boot.ts'
 import { container } from './container.ts'
 import { cpu } from './cpu.ts'
 import { environment } from './environment.ts'
+import { hugepages } from './hugepages.ts'
 import { idmap } from './idmap.ts'
 import { kernelLimits } from './kernel-limits.ts'
 import { memory } from './memory.ts'
 import { processes } from './processes.ts'
+import { raw } from './raw.ts'
 import { security } from './security.ts'
+import { syscalls } from './syscalls.ts'
 import { sysctl } from './sysctl.ts'
 import { user } from './user.ts'
 
@@ -22,12 +25,15 @@ export const features: readonly AnyFeature[] = [
   idmap,
   environment,
   memory,
+  hugepages,
   cpu,
   processes,
   kernelLimits,
   sysctl,
+  syscalls,
   boot,
   user,
+  raw,
 ]
 
 /** Every configuration key of instances and profiles. */
@@ -38,10 +44,10 @@ export function checkFeatures(config: Config): void {
   for (const feature of features) feature.check(config)
 }
 
-/** The lines for liblxc that an instance's configuration comes to. */
+/** The lines for liblxc that an instance's configuration comes to. What a user wrote as lines comes last. */
 export function lxcItems(context: FeatureContext): LxcItem[] {
-  const items = features.flatMap((feature) => feature.lxc(context))
-  return [...items, ...cgroupSettings(context).flatMap((setting) => cgroupItem(context, setting))]
+  const limits = cgroupSettings(context).flatMap((setting) => cgroupItem(context, setting))
+  return [...limits, ...features.flatMap((feature) => feature.lxc(context))]
 }
 
 function cgroupItem({ host }: FeatureContext, { controller, item, value, fresh }: CgroupSetting): LxcItem[] {

@@ -1,5 +1,5 @@
 import { parseSize } from '#base/size.ts'
-import { bool, choice, integer, keyType, size } from '#config/key.ts'
+import { bool, choice, integer, keyType } from '#config/key.ts'
 import { defineFeature } from '../feature.ts'
 import type { CgroupSetting, FeatureContext } from '../feature.ts'
 
@@ -15,8 +15,6 @@ const amount = keyType('size or percentage', (text): Amount => {
   }
   return value
 })
-
-const pageSizes = ['64KB', '1MB', '2MB', '1GB'] as const
 
 /** How much memory an instance may use. */
 export const memory = defineFeature({
@@ -50,10 +48,6 @@ Of effect on hosts with version 1 control groups only.`,
       live: true,
       risk: 'safe',
     }),
-    'limits.hugepages.64KB': size({ doc: 'Memory in huge pages of 64 KB.', live: true, risk: 'safe' }),
-    'limits.hugepages.1MB': size({ doc: 'Memory in huge pages of 1 MB.', live: true, risk: 'safe' }),
-    'limits.hugepages.2MB': size({ doc: 'Memory in huge pages of 2 MB.', live: true, risk: 'safe' }),
-    'limits.hugepages.1GB': size({ doc: 'Memory in huge pages of 1 GB.', live: true, risk: 'safe' }),
   },
 
   cgroup(values, context) {
@@ -66,9 +60,7 @@ Of effect on hosts with version 1 control groups only.`,
       swap: values['limits.memory.swap'],
       priority: values['limits.memory.swap.priority'],
     }
-    const pages = pageSizes.flatMap((page) => hugePages(context, page, values[`limits.hugepages.${page}`]))
-    const settings = context.host.cgroups.get('memory') === 2 ? version2(limits, context) : version1(limits, context)
-    return [...settings, ...pages]
+    return context.host.cgroups.get('memory') === 2 ? version2(limits, context) : version1(limits, context)
   },
 })
 
@@ -113,12 +105,4 @@ function version2({ bytes, hard, swap }: Limits, { host }: FeatureContext): Cgro
     set('memory.high', hard ? undefined : bytes),
     ...(host.swapAccounting ? [set('memory.swap.max', swap ? undefined : 0)] : []),
   ]
-}
-
-function hugePages({ host }: FeatureContext, page: string, bytes: number | undefined): CgroupSetting[] {
-  const version = host.cgroups.get('hugetlb')
-  if (version === undefined || (bytes === undefined && !host.hugePages.includes(page))) return []
-  const item = version === 2 ? `hugetlb.${page}.max` : `hugetlb.${page}.limit_in_bytes`
-  const unlimited = version === 2 ? 'max' : '-1'
-  return [{ controller: 'hugetlb', item, value: String(bytes ?? unlimited), fresh: bytes === undefined }]
 }
