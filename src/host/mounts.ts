@@ -103,6 +103,9 @@ function unescapeField(field: string): string {
  * way is taken where the other does not work.
  */
 export function realMounts(userNamespaces: UserNamespaces, options: { readonly attachLayers?: boolean } = {}): Mounts {
+  // Asked once: a kernel that wants layers attached logs each refusal.
+  let attachLayers = options.attachLayers ?? false
+
   /** Runs `work` with the map's user namespace, or with none for an empty map. */
   function withMap<T>(map: IdMap | undefined, work: (namespace: number | undefined) => T): Promise<T> {
     if (!map || map.length === 0) return Promise.resolve().then(() => work(undefined))
@@ -140,7 +143,9 @@ export function realMounts(userNamespaces: UserNamespaces, options: { readonly a
     },
 
     async overlay(layers, target) {
-      await withMap(layers.map, (namespace) => mountOverlay(layers, target, { namespace, ...options }))
+      await withMap(layers.map, (namespace) => {
+        attachLayers = mountOverlay(layers, target, { namespace, attachLayers })
+      })
     },
 
     async unmount(path) {
@@ -181,6 +186,7 @@ const overlayCapabilities = Object.values(sys.capabilities)
 
 /**
  * Mounts an overlay over idmapped clones of its layers, all in one go: nobody else sees the thread's credentials.
+ * Returns whether the layers had to be attached.
  *
  * The overlay works in its layers as who mounts it. Below an idmapped mount that must be someone the map knows, the
  * container's root; the host's root would get an overlay that is silently read-only.
@@ -188,28 +194,28 @@ const overlayCapabilities = Object.values(sys.capabilities)
 function mountOverlay(
   { lower, layers, map, name }: OverlayLayers,
   target: string,
-  how: { readonly namespace: number | undefined; readonly attachLayers?: boolean },
-): void {
+  how: { readonly namespace: number | undefined; readonly attachLayers: boolean },
+): boolean {
   using lowerClone = sys.cloneMount(lower)
   using layersClone = sys.cloneMount(layers)
   for (const clone of [lowerClone, layersClone]) {
     sys.changeMount(clone.number, { ...mapTo(how.namespace), propagation: sys.propagations.private })
   }
   const root = { uid: hostRoot(map, 'uid'), gid: hostRoot(map, 'gid') }
-  const detached = () =>
-    sys.withCredentials(root, overlayCapabilities, () => makeOverlay(lowerClone, layersClone, name))
-  const attached = () => withAttached([lowerClone, target], [layersClone, layers], detached)
+  const make = () => sys.withCredentials(root, overlayCapabilities, () => makeOverlay(lowerClone, layersClone, name))
 
-  using mount = how.attachLayers ? attached() : unlessInvalid(detached, attached)
+  const detached = how.attachLayers ? undefined : unlessInvalid(make)
+  using mount = detached ?? withAttached([lowerClone, target], [layersClone, layers], make)
   sys.attachMount(mount.number, target)
+  return detached === undefined
 }
 
-/** What `first` gives, or `second` where the kernel does not know what `first` asks for. */
-function unlessInvalid<T>(first: () => T, second: () => T): T {
+/** What `work` gives, or undefined where the kernel does not know what it asks for. */
+function unlessInvalid<T>(work: () => T): T | undefined {
   try {
-    return first()
+    return work()
   } catch (error) {
-    if (error instanceof SyscallError && error.code === 'EINVAL') return second()
+    if (error instanceof SyscallError && error.code === 'EINVAL') return undefined
     throw error
   }
 }

@@ -1,4 +1,16 @@
-import { chmod, chown, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { constants } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
@@ -220,9 +232,10 @@ async function makeLayers(directory: string, lower: string): Promise<void> {
   await mkdir(join(directory, 'layers'), { mode: 0o700 })
   await mkdir(join(directory, 'layers/work'), { mode: 0o700 })
   await mkdir(upper, { mode: 0o700 })
-  const { uid, gid, mode } = await lstat(lower)
+  const { uid, gid, mode, atime, mtime } = await lstat(lower)
   await chown(upper, uid, gid)
   await chmod(upper, mode & 0o7777)
+  await utimes(upper, atime, mtime)
 }
 
 /** The image's metadata and templates, which belong to the instance from now on. Only files are copied. */
