@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { explain } from '#base/failure.ts'
 import { test } from 'node:test'
 import { kindOf } from '#base/failure.ts'
 import { Undo } from '#base/undo.ts'
@@ -119,9 +120,17 @@ test('bad configurations are refused', () => {
 })
 
 test('two NICs of an instance can not have one name', () => {
-  const more = { lan: { type: 'nic', network: 'br0', name: 'eth9' } }
+  const more = { lan: { type: 'nic', nictype: 'bridged', parent: 'br1', name: 'eth9' } }
   assert.throws(() => check(setUp(), { network: 'br0', name: 'eth9' }, more), /Device validation failed/)
   check(setUp(), { network: 'br0', name: 'eth8' }, more)
+})
+
+test('an instance has one NIC on a managed network, where its name leads to one place', () => {
+  const more = { lan: { type: 'nic', network: 'br0', name: 'eth9' } }
+  assert.throws(
+    () => check(setUp(), { network: 'br0', name: 'eth8' }, more),
+    (error: Error) => /DNS name "c1" already used/.test(explain(error)),
+  )
 })
 
 test('what differs by instance is not asked of a profile', () => {

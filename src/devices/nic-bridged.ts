@@ -7,6 +7,7 @@ import type { Undo } from '#base/undo.ts'
 import { bool, keyType, list, parseBool, parseList, string } from '#config/key.ts'
 import type { Link, LinkChange, Links } from '#host/links.ts'
 import type { LxcItem } from '#lxc/runtime.ts'
+import { usesNetwork } from '#networks/network-nics.ts'
 import type { ManagedNetwork, Networks } from '#networks/networks.ts'
 import type { CheckContext, DeviceConfig, DeviceContext, DeviceKind, DeviceStart } from './device.ts'
 import { checkNicName, hostName, hwaddrOf, newHostName, nicIdentity, nicKeys, nicVolatile } from './nic-common.ts'
@@ -124,16 +125,31 @@ function checkAddress(network: ManagedNetwork | undefined, config: DeviceConfig,
   if (address === subnet.address) throw badRequest(`"${key}": "${address}" is the address of network "${network.name}"`)
 }
 
-/** Throws where another NIC on the network has the address or the MAC address already. */
+/** Throws where another NIC on the network has the name, the address or the MAC address already. */
 function checkUnique(
   { networks }: Pick<BridgedParts, 'networks'>,
   network: ManagedNetwork,
   config: DeviceConfig,
   { owner, device }: CheckContext,
 ): void {
-  const others = networks
+  // What the store says of this instance is what is about to be replaced.
+  const own = Object.entries(owner.devices)
+    .filter(([name, other]) => name !== device && usesNetwork(other, network.name))
+    .map(([name, other]) => ({
+      project: owner.project,
+      instance: owner.name,
+      device: name,
+      config: other,
+      hwaddr: other['hwaddr']?.toLowerCase() ?? '',
+    }))
+  const strangers = networks
     .nics(network.name)
-    .filter((nic) => nic.project !== owner.project || nic.instance !== owner.name || nic.device !== device)
+    .filter((nic) => nic.project !== owner.project || nic.instance !== owner.name)
+  const others = [...own, ...strangers]
+  const namesake = others.find((nic) => nic.instance.toLowerCase() === owner.name.toLowerCase())
+  if (namesake && (network.config['dns.mode'] || 'managed') === 'managed') {
+    throw badRequest(`Instance DNS name "${owner.name}" already used on network "${network.name}"`)
+  }
   for (const key of ['ipv4.address', 'ipv6.address'] as const) {
     const same = config[key] && others.find((nic) => nic.config[key] === config[key])
     if (same)

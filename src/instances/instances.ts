@@ -211,8 +211,11 @@ export class Instances {
   ): Promise<void> {
     const { commit, locks, runtime, volumes, events, moveLogs } = this.#options
     checkInstanceName(to)
-    using _ = await locks.take(runtimeName(project, name))
-    using _to = await locks.take(runtimeName(project, to))
+    if (to === name) throw badRequest(`Name "${to}" already in use`)
+    // Always in the same order: two renames that cross would wait for each other.
+    const [first = '', second = ''] = [runtimeName(project, name), runtimeName(project, to)].toSorted()
+    using _first = await locks.take(first)
+    using _second = await locks.take(second)
     const stored = commit.get(project, name)
     if (runtime.status(runtimeName(project, name)) !== 'stopped')
       throw badRequest('Renaming of running instance not allowed')
