@@ -187,6 +187,7 @@ export class Instances {
   ): Promise<void> {
     const { commit, locks, liveUpdate, events } = this.#options
     const { project, name } = before.value
+    this.#options.lifecycle.checkNotStopping(project, name)
     using _ = await locks.take(runtimeName(project, name))
     const config = { ...keptVolatile(before.value.config, change.config), ...change.config }
     checkImageAndVolatile(before.value.config, config)

@@ -101,7 +101,13 @@ export class Lifecycle {
     this.#closed = true
   }
 
+  /** Throws a Failure while a clean stop waits for an instance that may never react: only force ends that. */
+  checkNotStopping(project: string, name: string): void {
+    if (this.#waiting.has(runtimeName(project, name))) throw badRequest('Instance is busy running a stop operation')
+  }
+
   async start(project: string, name: string, requestor?: Requestor): Promise<void> {
+    this.checkNotStopping(project, name)
     using _ = await this.#options.locks.take(runtimeName(project, name))
     await this.startLocked(this.#options.commit.get(project, name), requestor)
   }
@@ -140,6 +146,7 @@ export class Lifecycle {
       using _ = await this.#options.locks.take(runtimeName(project, name))
       return
     }
+    this.checkNotStopping(project, name)
     using _ = await this.#options.locks.take(runtimeName(project, name))
     const stored = this.#options.commit.get(project, name)
     await this.stopLocked(stored, options)
@@ -158,17 +165,21 @@ export class Lifecycle {
       if (status === 'frozen') await runtime.unfreeze(runtimeAs)
       await this.#shutDown(runtimeAs, options)
     }
-    await this.#cleanUp(stored.value)
+    await this.#cleanUp(stored.value, quiet ? 'ready' : undefined)
     if (!quiet) this.#tell(options.force ? 'instance-stopped' : 'instance-shutdown', stored.value, options.requestor)
   }
 
   async restart(project: string, name: string, options: StopOptions): Promise<void> {
+    if (!options.force) this.checkNotStopping(project, name)
+    const stopping = this.#waiting.has(runtimeName(project, name))
+    if (stopping) await this.stop(project, name, options)
     using _ = await this.#options.locks.take(runtimeName(project, name))
-    await this.stopLocked(this.#options.commit.get(project, name), options, true)
+    if (!stopping) await this.stopLocked(this.#options.commit.get(project, name), options, true)
     await this.startLocked(this.#options.commit.get(project, name), options.requestor, 'instance-restarted')
   }
 
   async freeze(project: string, name: string, requestor?: Requestor): Promise<void> {
+    this.checkNotStopping(project, name)
     using _ = await this.#options.locks.take(runtimeName(project, name))
     const { value } = this.#options.commit.get(project, name)
     const status = this.#options.runtime.status(runtimeName(project, name))
@@ -179,6 +190,7 @@ export class Lifecycle {
   }
 
   async unfreeze(project: string, name: string, requestor?: Requestor): Promise<void> {
+    this.checkNotStopping(project, name)
     using _ = await this.#options.locks.take(runtimeName(project, name))
     const { value } = this.#options.commit.get(project, name)
     const status = this.#options.runtime.status(runtimeName(project, name))
@@ -226,7 +238,7 @@ export class Lifecycle {
       if (this.#closed || !commit.has(project, name) || runtime.status(runtimeAs) !== 'stopped') return
       const stored = commit.get(project, name)
       if (stored.value.config['volatile.last_state.power'] !== 'RUNNING') return
-      await this.#cleanUp(stored.value)
+      await this.#cleanUp(stored.value, target === 'reboot' ? 'ready' : undefined)
       if (target === 'reboot') await this.startLocked(commit.get(project, name), undefined, 'instance-restarted')
       else {
         this.#tell('instance-shutdown', stored.value)
@@ -237,10 +249,15 @@ export class Lifecycle {
     }
   }
 
-  async #cleanUp(record: InstanceRecord): Promise<void> {
+  /** An ephemeral instance is marked for deletion in the same write, unless it is to be started again. */
+  async #cleanUp(
+    record: InstanceRecord,
+    phase: InstanceRecord['phase'] = record.ephemeral ? 'deleting' : 'ready',
+  ): Promise<void> {
     await this.takeDown(record)
     const { commit, devices } = this.#options
     await commit.note(record.project, record.name, {
+      phase,
       volatile: { ...devices.transient(commit.expand(record)), 'volatile.last_state.power': 'STOPPED' },
     })
   }

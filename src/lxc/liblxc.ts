@@ -219,7 +219,7 @@ export class Liblxc implements Runtime {
 
   shutdown(name: string): void {
     const container = this.#running(name)
-    container.status = 'stopping'
+    // It runs on until its init ends, which may be never.
     sendSignal(container.init, container.haltSignal ?? defaultHaltSignal(container.init.pid))
   }
 

@@ -65,15 +65,17 @@ export class Monitors {
     for (const entry of await readdir(this.directory, { withFileTypes: true })) {
       if (!entry.isFile()) continue
       if (entry.name.startsWith('.')) await rm(join(this.directory, entry.name), { force: true })
-      else found.set(entry.name, await this.#readOne(entry.name))
+      else {
+        const stored = await this.#readOne(entry.name)
+        if (stored?.boot === this.#boot) found.set(entry.name, isAlive(stored.monitor) ? stored : undefined)
+      }
     }
     return found
   }
 
-  async #readOne(name: string): Promise<Monitor | undefined> {
+  async #readOne(name: string): Promise<Stored | undefined> {
     try {
-      const stored = JSON.parse(await readFile(join(this.directory, name), 'utf8')) as Stored
-      return stored.boot === this.#boot && isAlive(stored.monitor) ? stored : undefined
+      return JSON.parse(await readFile(join(this.directory, name), 'utf8')) as Stored
     } catch {
       // A host that lost power may have left an empty file.
       return undefined

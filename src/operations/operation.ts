@@ -115,7 +115,7 @@ export class Operation {
         progress: (stage, text) => this.#addMetadata({ [`${stage}_progress`]: text }),
         metadata: (more) => this.#addMetadata(more),
       })
-      this.#abort.signal.throwIfAborted()
+      // What was done before the cancelling was noticed stays: others may be building on it already.
       undo.keep()
     } catch (error) {
       this.#failed = error
