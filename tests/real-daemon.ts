@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -26,6 +27,16 @@ export function runProgram(program: string, args: readonly string[], input = '')
 
 /** Debian's `lxc`, as it is. */
 export const stockLxc = (...args: readonly string[]): Result => runProgram('/usr/bin/lxc', args)
+
+/** Debian's `lxc` in the background. */
+export async function stockLxcLater(...args: readonly string[]): Promise<Result> {
+  const env = { ...process.env, LXD_DIR: '/var/lib/lxd', LXD_CONF: '/tmp/lxc-conf' }
+  const child = spawn('/usr/bin/lxc', args, { stdio: ['ignore', 'pipe', 'pipe'], env, timeout: 120_000 })
+  const text = async (stream: Readable) => Buffer.concat((await stream.toArray()) as Buffer[]).toString()
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  return { code: child.exitCode, stdout, stderr }
+}
 
 /** This repository's `lxc`. */
 export const ourLxc = (...args: readonly string[]): Result => runProgram(`${bin}lxc`, args)
@@ -63,6 +74,13 @@ export class RealDaemon {
     return this.#child
   }
 
+  /** Waits until the process has gone. */
+  async ended(): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    await once(child, 'exit')
+  }
+
   get pid(): number {
     const pid = this.#child?.pid
     if (pid === undefined) throw new Error('the daemon was not started')
@@ -71,10 +89,9 @@ export class RealDaemon {
 
   /** Sends a signal and waits until the process has gone. */
   async end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    child.kill(signal)
-    await once(child, 'exit')
+    const ended = this.ended()
+    this.#child?.kill(signal)
+    await ended
   }
 
   /** All that daemons have logged in this sandbox. */
