@@ -1,9 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-
 import { badRequest } from '#base/failure.ts'
-
-import { readPlainYaml } from './plain-yaml.ts'
+import { fs } from '#client/builtins.ts'
 
 /** A server as `config.yml` describes it. */
 export interface RemoteConfig {
@@ -43,21 +39,22 @@ const MAX_SIZE = 1024 * 1024
 
 /** The directory `config.yml` and the client's certificates are in. */
 export function configDirectory(env: Readonly<Record<string, string | undefined>>): string {
-  return env['LXD_CONF'] || join(env['HOME'] || '/root', '.config', 'lxc')
+  return env['LXD_CONF'] || `${env['HOME'] || '/root'}/.config/lxc`
 }
 
 /** Reads `config.yml` in `directory`; without one, what a new client starts with. */
 export async function readClientConfig(directory: string): Promise<ClientConfig> {
-  const file = join(directory, 'config.yml')
+  const file = `${directory}/config.yml`
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    text = fs.readFileSync(file, 'utf8')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return withStatic(initial)
     throw badRequest(`Cannot read "${file}"`, { cause })
   }
   if (text.length > MAX_SIZE) throw badRequest(`Cannot read "${file}": it is larger than ${MAX_SIZE} bytes`)
 
+  const { readPlainYaml } = await import('./plain-yaml.ts')
   // Every client reads this file at its start, and a whole YAML parser takes
   // longer to load than most commands take.
   const document = readPlainYaml(text) ?? (await readAnyYaml(file, text))

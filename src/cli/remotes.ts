@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-
 import { badRequest, notFound, notImplemented } from '#base/failure.ts'
+import { fs } from '#client/builtins.ts'
 import { Connection } from '#client/connection.ts'
 import type { Endpoint } from '#client/endpoint.ts'
 
@@ -93,7 +91,7 @@ export class Remotes {
     const { env, forceLocal } = this.#options
     const { addr, protocol = 'lxd' } = this.get(remote)
     if (forceLocal || addr === 'unix://' || addr === 'unix:') {
-      const path = env['LXD_SOCKET'] || join(env['LXD_DIR'] || '/var/lib/lxd', 'unix.socket')
+      const path = env['LXD_SOCKET'] || `${env['LXD_DIR'] || '/var/lib/lxd'}/unix.socket`
       return { kind: 'unix', path }
     }
     if (addr.startsWith('unix:')) return { kind: 'unix', path: addr.replace(/^unix:(?:\/\/)?/, '') }
@@ -112,7 +110,7 @@ export class Remotes {
   #certificates(remote: string): { cert?: string; key?: string; serverCert?: string } {
     const cert = this.#read('client.crt')
     const key = this.#read('client.key')
-    const serverCert = this.#read(join('servercerts', `${remote}.crt`))
+    const serverCert = this.#read(`servercerts/${remote}.crt`)
     return {
       ...(cert === undefined || key === undefined ? {} : { cert, key }),
       ...(serverCert === undefined ? {} : { serverCert }),
@@ -121,7 +119,7 @@ export class Remotes {
 
   #read(file: string): string | undefined {
     try {
-      return readFileSync(join(this.directory, file), 'utf8')
+      return fs.readFileSync(`${this.directory}/${file}`, 'utf8')
     } catch {
       return undefined
     }

@@ -1,6 +1,5 @@
 import { badRequest, explain } from '#base/failure.ts'
 
-import { expandAlias } from './alias.ts'
 import { configDirectory, readClientConfig } from './client-config.ts'
 import type { AnyCommand, Call, Entry, Flags, GlobalValues, Group, Tree } from './command.ts'
 import { firstArgument, globalFlags, parse } from './parse.ts'
@@ -37,7 +36,7 @@ async function dispatch(program: Program, words: readonly string[], at: Surround
   const directory = configDirectory(at.env)
   const config = program.aliases === undefined ? undefined : await readClientConfig(directory)
   const aliases = { ...program.aliases, ...config?.aliases }
-  const found = await find(program, expandAlias(words, aliases))
+  const found = await find(program, await withoutAlias(words, aliases))
 
   const { entry, path, rest } = found
   const loaded = path.length === 0 ? program.about : await entry.load()
@@ -95,6 +94,15 @@ function readGlobals(values: Readonly<Record<string, unknown>>): GlobalValues {
     forceLocal: values['force-local'] === true,
     project: typeof values['project'] === 'string' ? values['project'] : '',
   }
+}
+
+async function withoutAlias(
+  words: readonly string[],
+  aliases: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
+  if (!Object.keys(aliases).some((alias) => alias.split(' ')[0] === words[0])) return words
+  const { expandAlias } = await import('./alias.ts')
+  return expandAlias(words, aliases)
 }
 
 interface Found {

@@ -1,5 +1,4 @@
-import { readSync, writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
+import { fs } from '#client/builtins.ts'
 
 /** The size of a terminal, in characters. */
 export interface Size {
@@ -36,7 +35,7 @@ export interface Surroundings {
 }
 
 /** The surroundings a real process has. */
-export function surroundingsOf(process: NodeJS.Process, env: Surroundings['env']): Surroundings {
+export function surroundingsOf(program: NodeJS.Process, env: Surroundings['env']): Surroundings {
   return {
     env,
     terminal: {
@@ -54,23 +53,23 @@ export function surroundingsOf(process: NodeJS.Process, env: Surroundings['env']
     warn: (text) => writeAll(2, text),
     readInput: readAll,
     readLine,
-    input: () => process.stdin,
-    output: () => process.stdout,
-    errors: () => process.stderr,
-    terminalSize: () => sizeOf(process.stdout),
+    input: () => program.stdin,
+    output: () => program.stdout,
+    errors: () => program.stderr,
+    terminalSize: () => sizeOf(program.stdout),
     onResize(listener) {
       const tell = (): void => {
-        const size = sizeOf(process.stdout)
+        const size = sizeOf(program.stdout)
         if (size !== undefined) listener(size)
       }
-      process.stdout.on('resize', tell)
-      return { [Symbol.dispose]: () => void process.stdout.off('resize', tell) }
+      program.stdout.on('resize', tell)
+      return { [Symbol.dispose]: () => void program.stdout.off('resize', tell) }
     },
     onSignals(names, listener) {
-      for (const name of names) process.on(name, listener)
+      for (const name of names) program.on(name, listener)
       return {
         [Symbol.dispose]: () => {
-          for (const name of names) process.off(name, listener)
+          for (const name of names) program.off(name, listener)
         },
       }
     },
@@ -89,12 +88,16 @@ function sizeOf(output: NodeJS.WriteStream): Size | undefined {
   return output.isTTY ? { columns: output.columns, rows: output.rows } : undefined
 }
 
+function isatty(descriptor: number): boolean {
+  return process.getBuiltinModule('node:tty').isatty(descriptor)
+}
+
 /** Writes all of it, though the other side may be a pipe that is full for now. */
 function writeAll(descriptor: number, text: string | Uint8Array): void {
   const bytes = typeof text === 'string' ? Buffer.from(text) : text
   for (let at = 0; at < bytes.length;) {
     try {
-      at += writeSync(descriptor, bytes, at)
+      at += fs.writeSync(descriptor, bytes, at)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
       pause()
@@ -123,7 +126,7 @@ function readPiece(size: number): Uint8Array {
   const piece = new Uint8Array(size)
   for (;;) {
     try {
-      return piece.subarray(0, readSync(0, piece))
+      return piece.subarray(0, fs.readSync(0, piece))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EOF') return piece.subarray(0, 0)

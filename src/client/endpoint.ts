@@ -1,6 +1,8 @@
-import { connect as connectSocket, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 
 import { unavailable } from '#base/failure.ts'
+
+import { net } from './builtins.ts'
 
 /** Where a daemon listens. */
 export type Endpoint = UnixEndpoint | HttpsEndpoint
@@ -46,7 +48,7 @@ export async function openStream(endpoint: Endpoint, signal?: AbortSignal): Prom
 
 function openUnix({ path }: UnixEndpoint): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectSocket({ path })
+    const socket = net.connect({ path })
     const fail = (cause: Error): void => reject(unavailable(`Cannot connect to "${path}"`, { cause: reason(cause) }))
     socket.once('error', fail)
     socket.once('connect', () => {

@@ -19,6 +19,9 @@ const MAX_MESSAGE = 64 * 1024 * 1024
 const NONCE = 'dGhlIHNhbXBsZSBub25jZQ=='
 const NONCE_ACCEPTED = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
 
+/** Milliseconds. Servers wait for seconds. */
+const PONG_DELAY = 200
+
 const CONTINUATION = 0x0
 const TEXT = 0x1
 const BINARY = 0x2
@@ -72,6 +75,7 @@ export class WebSocket implements AsyncIterable<Message> {
   readonly #stream: Duplex
   readonly #incoming: Incoming
   #closing = false
+  #pong: Uint8Array | undefined
 
   constructor(stream: Duplex, incoming: Incoming) {
     this.#stream = stream
@@ -106,7 +110,7 @@ export class WebSocket implements AsyncIterable<Message> {
         const got = await this.#readFrame()
         if (got === undefined) throw unavailable('The server hung up without a word')
         if (got.opcode === CLOSE) break
-        if (got.opcode === PING) await write(this.#stream, frame(PONG, got.data))
+        if (got.opcode === PING) this.#answerSoon(got.data)
         if (got.opcode >= CLOSE) continue
 
         if (got.opcode !== CONTINUATION) text = got.opcode === TEXT
@@ -124,6 +128,23 @@ export class WebSocket implements AsyncIterable<Message> {
     } finally {
       this.#stream.destroy()
     }
+  }
+
+  /**
+   * Answers a ping a moment later, and only the last of several.
+   *
+   * A server that pings and then closes would have our answer fail, and with
+   * it the connection: what it has sent before, and we have not read yet, would
+   * be lost.
+   */
+  #answerSoon(payload: Uint8Array): void {
+    const waiting = this.#pong !== undefined
+    this.#pong = payload
+    if (waiting) return
+    setTimeout(() => {
+      if (!this.#closing && !this.#stream.destroyed) this.#stream.write(frame(PONG, this.#pong!))
+      this.#pong = undefined
+    }, PONG_DELAY).unref()
   }
 
   async #readFrame(): Promise<{ opcode: number; final: boolean; data: Uint8Array } | undefined> {

@@ -12,7 +12,6 @@ import { command, switchFlag, textFlag } from '../command.ts'
 import { compareRows } from '../natural-order.ts'
 import { formatFlag, formats, renderList } from '../table.ts'
 import { parseColumns, type Column } from './columns.ts'
-import { matchesAll } from './filter.ts'
 
 const DEFAULT = 'ns46tSL'
 const FAST = 'nsacPt'
@@ -94,10 +93,18 @@ no limit. Commas separate keys from each other and from letters.`,
       columns = columns.filter(({ letter }) => letter !== 'L')
     }
 
-    const shown = instances.filter((instance) => matchesAll(instance, filters))
-    at.print(await render(flags.format, columns, shown))
+    at.print(await render(flags.format, columns, await choose(instances, filters)))
   },
 })
+
+async function choose(
+  instances: readonly InstanceFull[],
+  filters: readonly string[],
+): Promise<readonly InstanceFull[]> {
+  if (filters.length === 0) return instances
+  const { matchesAll } = await import('./filter.ts')
+  return instances.filter((instance) => matchesAll(instance, filters))
+}
 
 async function fetch(
   connection: Connection,
