@@ -6,7 +6,6 @@ import { Undo } from '#base/undo.ts'
 
 /** LXD's status codes of an operation; 200 and more are final. */
 export const statusCodes = {
-  Pending: 105,
   Running: 103,
   Cancelling: 104,
   Success: 200,
@@ -67,7 +66,8 @@ export class Operation {
   readonly #abort = new AbortController()
   readonly #done = Promise.withResolvers<void>()
   #updatedAt = this.createdAt
-  #status: OperationStatus = 'Pending'
+  // From the first: the work begins as soon as whoever started it has its id.
+  #status: OperationStatus = 'Running'
   #error = ''
   #failed: unknown
   #metadata: Metadata | undefined
@@ -106,7 +106,7 @@ export class Operation {
 
   /** Runs the work; to be called once. Never throws: the operation tells how it ended. */
   async run(report: (what: string, error: unknown) => void): Promise<void> {
-    this.#change('Running')
+    this.#touch()
     try {
       await using undo = new Undo(report)
       await this.#options.work({
