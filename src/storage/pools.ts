@@ -377,7 +377,9 @@ export class Pools {
   }
 
   #tell(action: string, name: string, requestor?: Requestor): void {
-    this.#options.events.lifecycle({ action, source: `/1.0/storage-pools/${encodeURIComponent(name)}`, requestor })
+    const source = `/1.0/storage-pools/${encodeURIComponent(name)}`
+    // Pools belong to no project; LXD tells of them in this one.
+    this.#options.events.lifecycle({ action, source, project: 'default', requestor })
   }
 }
 
