@@ -48,7 +48,7 @@ const guarded: readonly { readonly what: string; readonly use: RegExp; readonly 
   { what: 'koffi', use: /['"]koffi['"]/, allowed: /^(host\/(native|syscalls(-[a-z-]+)?)\.ts|lxc\/)/ },
   { what: 'node:sqlite', use: /['"]node:sqlite['"]/, allowed: /^store\/sqlite\.ts$/ },
   // Files called …-main.ts are the mains of helper processes.
-  { what: 'process.env, argv or exit', use: /\bprocess\.(env|argv|exit)\b/, allowed: /^[a-z]+\/[a-z-]+-main\.ts$/ },
+  { what: 'process.env, argv or exit', use: /\bprocess\.(env\b|argv\b|exit\()/, allowed: /^[a-z]+\/[a-z-]+-main\.ts$/ },
 ]
 
 /** Folders whose files are all found through the list in their `all.ts`. */
