@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { imageFile } from '../image.ts'
 
 // The stock client, told the same by Debian's daemon and by ours, must show the same.
 
-/** What is typed, one command a line: `lxc` is Debian's. */
+/** What is typed, one command a line: `lxc` is Debian's. IMAGE stands for the path of an image. */
 const session = `
 lxc project create p1 -c user.a=b
 lxc project list
@@ -45,6 +46,78 @@ lxc profile delete web3
 lxc profile delete default
 lxc profile delete nope
 lxc profile show nope
+lxc storage create pl dir
+lxc storage list
+lxc storage show pl
+lxc network create br0 ipv4.address=10.77.0.1/24 ipv6.address=none
+lxc network list
+lxc network show br0
+lxc network get br0 ipv4.address
+lxc network set br0 ipv4.nat=true
+lxc network show br0
+lxc profile device add default root disk path=/ pool=pl
+lxc profile device add default eth0 nic network=br0 name=eth0
+lxc profile show default
+lxc image import IMAGE --alias bb
+lxc image list
+lxc image list -f json
+lxc image info bb
+lxc image show bb
+lxc image alias list
+lxc image alias create b2 bb
+lxc image alias rename b2 b3
+lxc image alias delete b3
+lxc init nope c9
+lxc init bb c9 -p nope
+lxc init bb c9 -s nope
+lxc init bb c1 -q -c user.a=b -c limits.memory=64MiB
+lxc list
+lxc list -f csv -c nsSDaNupbm
+lxc config show c1
+lxc config show c1 --expanded
+lxc config get c1 user.a
+lxc config set c1 user.c=d
+lxc config unset c1 user.c
+lxc config device add c1 x none
+lxc config device list c1
+lxc config device show c1
+lxc config device remove c1 x
+lxc config device override c1 eth0 ipv4.address=10.77.0.77
+lxc info c1
+lxc query /1.0/instances/c1
+lxc query /1.0/instances/c1/state
+lxc start c1 -q
+lxc list -f csv -c nst
+lxc exec c1 -- sh -c 'echo $HOME $USER $TERM; pwd; id; tty'
+lxc exec c1 -- false
+lxc exec c1 -- nope
+lxc exec c1 -- /etc/passwd
+lxc exec c1 --cwd /tmp --user 1000 --group 1000 --env A=B -- sh -c 'pwd; id; echo $A'
+lxc pause c1
+lxc list -f csv -c ns
+lxc start c1
+lxc restart c1 -f
+lxc delete c1
+lxc stop c1 -f
+lxc stop c1
+lxc rename c1 c2
+lxc storage volume list pl
+lxc storage show pl
+lxc network show br0
+lxc profile show default
+lxc project show default
+lxc project info default
+lxc config set c2 security.protection.delete=true
+lxc config set c2 security.protection.delete=false
+lxc delete c2
+lxc delete c2
+lxc image delete bb
+lxc network delete br0
+lxc storage delete pl
+lxc profile device remove default eth0
+lxc profile device remove default root
+lxc network delete br0
+lxc storage delete pl
 lxc config set user.a=b
 lxc config get user.a
 lxc config show
@@ -66,9 +139,26 @@ lxc query -X DELETE /1.0/profiles
 
 const sandbox = fileURLToPath(new URL('../../tools/sandbox', import.meta.url))
 
-/** What each command printed, and its exit code, with what differs from run to run made equal. */
+/** What differs from run to run, and what takes its place. */
+const varying: readonly (readonly [RegExp, string])[] = [
+  // Progress, written over itself.
+  [/[^\n]*\r/g, ''],
+  [/[A-Z][a-z]{2} \d{1,2}, \d{4} at \d{1,2}:\d\d[ap]m/g, 'TIME'],
+  [/^( +(?:Free|Used): ).*$/gm, '$1…'],
+  [/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UUID'],
+  [/veth[0-9a-f]{8}/g, 'VETH'],
+  [/00:16:3e(:[0-9a-f]{2}){3}/g, 'MAC'],
+  [/\d{4}[-/]\d\d[-/]\d\d[T ][\d:.]+( UTC|Z)?/g, 'TIME'],
+  // How ids are mapped is each daemon's own affair.
+  [/^.*volatile\.(idmap|last_state\.idmap).*\n/gm, ''],
+]
+
+/** What each command printed, and its exit code. */
 function play(daemon: '--peer' | '--daemon'): readonly string[] {
-  const lines = session.map((line) => `${line} 2>&1 </dev/null; echo "exit code $?"; echo -----`)
+  const image = imageFile('busybox')
+  const lines = session.map(
+    (line) => `${line.replace('IMAGE', image)} 2>&1 </dev/null; echo "exit code $?"; echo -----`,
+  )
   // The first command of a user greets; that goes to nowhere.
   const script = ['export LXD_CONF=/tmp/conf', 'lxc list >/dev/null 2>&1', ...lines].join('\n')
   const { stdout, stderr, status } = spawnSync(sandbox, [daemon, '--', 'sh', '-c', script], {
@@ -76,7 +166,7 @@ function play(daemon: '--peer' | '--daemon'): readonly string[] {
     timeout: 60_000,
   })
   assert.equal(status, 0, stderr)
-  return stdout.split('-----\n').map((output) => output.replaceAll(/^( +(?:Free|Used): ).*$/gm, '$1…'))
+  return varying.reduce((text, [pattern, by]) => text.replaceAll(pattern, by), stdout).split('-----\n')
 }
 
 const installed = spawnSync('dpkg-query', ['-W', '-f', '${Version}', 'lxd']).stdout?.toString() ?? ''
