@@ -14,6 +14,7 @@ import { Events } from '#events/events.ts'
 import { Images } from '#images/images.ts'
 import { InstanceCommit } from '#instances/commit.ts'
 import { Plan } from '#instances/container-plan.ts'
+import { CpuPins } from '#instances/cpu-pins.ts'
 import { DeviceSet } from '#instances/device-set.ts'
 import { instanceKeys } from '#instances/features/all.ts'
 import { Instances } from '#instances/instances.ts'
@@ -120,7 +121,7 @@ function makeInstances(
     checkProfiles: (project, names) => profiles.check(project, names),
   })
   const devices = new DeviceSet({ findKind: kindOf, log })
-  const plan = new Plan({ commit, locks, host: host.facts })
+  const plan = new Plan({ commit, locks, host: host.facts, pins: new CpuPins({ commit, runtime }) })
   const context: Plan['context'] = (expanded, map) => plan.context(expanded, map)
   const liveUpdate = new LiveUpdate({ commit, devices, runtime, plan, context })
   const lifecycle: Lifecycle = new Lifecycle({

@@ -5,6 +5,7 @@ import { readConfig } from '#config/config.ts'
 import type { LxcItem } from '#lxc/runtime.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
 import type { Expanded, InstanceCommit } from './commit.ts'
+import type { CpuPins } from './cpu-pins.ts'
 import type { FeatureContext, HostFacts } from './feature.ts'
 import { lxcItems } from './features/all.ts'
 import { idmap } from './features/idmap.ts'
@@ -33,11 +34,18 @@ export class Plan implements ContainerPlan {
   readonly #commit: InstanceCommit
   readonly #locks: Locks
   readonly #host: HostFacts
+  readonly #pins: CpuPins
 
-  constructor(options: { readonly commit: InstanceCommit; readonly locks: Locks; readonly host: HostFacts }) {
+  constructor(options: {
+    readonly commit: InstanceCommit
+    readonly locks: Locks
+    readonly host: HostFacts
+    readonly pins: CpuPins
+  }) {
     this.#commit = options.commit
     this.#locks = options.locks
     this.#host = options.host
+    this.#pins = options.pins
   }
 
   /** The map to start with. That of an isolated container is written down before anybody else can be given its ids. */
@@ -72,7 +80,9 @@ export class Plan implements ContainerPlan {
   }
 
   lxc(expanded: Expanded, map: IdMap): readonly LxcItem[] {
-    return lxcItems(this.context(expanded, map))
+    const items = lxcItems(this.context(expanded, map))
+    this.#pins.note(expanded, items)
+    return items
   }
 
   seccomp({ config }: Expanded): string | undefined {
@@ -80,9 +90,10 @@ export class Plan implements ContainerPlan {
   }
 
   /** What features are told of an instance. */
-  context({ record, config }: Expanded, map: IdMap): FeatureContext {
-    const { name, architecture } = record
-    return { name, architecture, config, idmap: map, host: this.#host, pins: new Map() }
+  context(expanded: Expanded, map: IdMap): FeatureContext {
+    const { name, architecture } = expanded.record
+    const pins = this.#pins.besides(expanded)
+    return { name, architecture, config: expanded.config, idmap: map, host: this.#host, pins }
   }
 }
 

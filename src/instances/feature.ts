@@ -1,3 +1,4 @@
+import { badRequest } from '#base/failure.ts'
 import type { IdMap } from '#base/idmap.ts'
 import { readConfig } from '#config/config.ts'
 import type { Config } from '#config/config.ts'
@@ -78,6 +79,18 @@ export function defineFeature<const K extends Keys>(feature: Feature<K>): AnyFea
     lxc: (context) => feature.lxc?.(read(context.config), context) ?? [],
     cgroup: (context) => feature.cgroup?.(read(context.config), context) ?? [],
   }
+}
+
+/**
+ * The version of cgroups that serves a controller. Throws where none does: a limit that nobody enforces must not look
+ * as if it held.
+ */
+export function requireController({ host }: FeatureContext, controller: string, key: string): 1 | 2 {
+  const version = host.cgroups.get(controller)
+  if (version === undefined) {
+    throw badRequest(`Cannot apply "${key}": this host has no "${controller}" controller of control groups`)
+  }
+  return version
 }
 
 /** The keys of a family in a configuration, without the family's prefix: `family(config, 'environment.')`. */

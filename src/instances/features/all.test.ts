@@ -64,7 +64,7 @@ test('limits become settings of control groups of either version', () => {
       ['memory.soft_limit_in_bytes=107374182', 'memory.swappiness=0'],
       ['memory.high=107374182', 'memory.swap.max=0'],
     ],
-    [{ 'limits.memory.swap.priority': '3' }, ['memory.swappiness=53'], []],
+    [{ 'limits.memory.swap.priority': '3' }, ['memory.swappiness=67'], []],
     [{ 'limits.hugepages.2MB': '4MiB' }, ['hugetlb.2MB.limit_in_bytes=4194304'], ['hugetlb.2MB.max=4194304']],
     [{ 'limits.processes': '50' }, ['pids.max=50'], ['pids.max=50']],
     [{ 'limits.cpu': '2' }, ['cpuset.cpus=0,1'], ['cpuset.cpus=0,1']],

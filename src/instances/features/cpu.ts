@@ -1,6 +1,6 @@
 import { badRequest } from '#base/failure.ts'
 import { integer, keyType } from '#config/key.ts'
-import { defineFeature } from '../feature.ts'
+import { defineFeature, requireController } from '../feature.ts'
 import type { CgroupSetting, FeatureContext } from '../feature.ts'
 
 /** A number of CPUs, or which. */
@@ -27,14 +27,15 @@ const cpus = keyType('CPU count or set', (text): Cpus => {
 type Allowance = { readonly percent: number } | { readonly quota: number; readonly period: number }
 
 const allowance = keyType('CPU allowance', (text): Allowance => {
-  const percent = Number(/^(\d{1,3})%$/.exec(text)?.[1] ?? '0')
-  if (percent > 0 && percent <= 100) return { percent }
+  const percent = Number(/^(\d{1,5})%$/.exec(text)?.[1] ?? '0')
+  // The kernel takes weights of up to 100 times the usual one.
+  if (percent > 0 && percent <= 10_000) return { percent }
   const [, quota = '', period = ''] = /^(\d{1,6})ms\/(\d{1,6})ms$/.exec(text) ?? []
   // The kernel takes periods up to a second, and quotas from a millisecond.
   if (Number(quota) > 0 && Number(period) > 0 && Number(period) <= 1000) {
     return { quota: Number(quota) * 1000, period: Number(period) * 1000 }
   }
-  throw new Error(`Invalid value "${text}": expected a percentage from 1% to 100%, or a time such as 25ms/100ms`)
+  throw new Error(`Invalid value "${text}": expected a percentage such as 50%, or a time such as 25ms/100ms`)
 })
 
 /** Which CPUs an instance runs on, and how much of their time it gets. */
@@ -51,7 +52,7 @@ these; a set of one is written \`1-1\`.`,
     'limits.cpu.allowance': allowance({
       doc: `How much of the CPUs' time the instance gets.
 
-A percentage is a share, of effect while other instances want the CPUs as well. A time such as \`25ms/100ms\` is a limit
+A percentage is a share, of effect while other instances want the CPUs as well; 200% is twice the usual one. A time such as \`25ms/100ms\` is a limit
 that always holds.`,
       default: '100%',
       live: true,
@@ -75,7 +76,9 @@ that always holds.`,
   },
 })
 
-function cpuSet(wanted: Cpus | undefined, { host, pins }: FeatureContext): CgroupSetting[] {
+function cpuSet(wanted: Cpus | undefined, context: FeatureContext): CgroupSetting[] {
+  const { host, pins } = context
+  if (wanted !== undefined) requireController(context, 'cpuset', 'limits.cpu')
   if (!host.cgroups.has('cpuset') || host.cpus.length === 0) return []
   const chosen = wanted === undefined ? host.cpus : chooseCpus(wanted, host.cpus, pins)
   return [{ controller: 'cpuset', item: 'cpuset.cpus', value: chosen.join(','), fresh: wanted === undefined }]
@@ -99,10 +102,14 @@ export function chooseCpus(wanted: Cpus, there: readonly number[], pins: Readonl
 
 const controller = 'cpu'
 
-function shares(wanted: Allowance, priority: number, { host }: FeatureContext): CgroupSetting[] {
+function shares(wanted: Allowance, priority: number, context: FeatureContext): CgroupSetting[] {
   const percent = 'percent' in wanted ? wanted.percent : 100
   const limited = 'quota' in wanted
-  const second = host.cgroups.get('cpu') === 2
+  if (limited || percent !== 100) requireController(context, controller, 'limits.cpu.allowance')
+  if (priority !== 10) requireController(context, controller, 'limits.cpu.priority')
+  const version = context.host.cgroups.get(controller)
+  if (version === undefined) return []
+  const second = version === 2
   const full = second ? 100 : 1024
   const weight = Math.max(second ? 1 : 2, Math.floor((full * percent) / 100) - (10 - priority))
   const set = (item: string, value: string | number, fresh: boolean) => ({
@@ -111,7 +118,6 @@ function shares(wanted: Allowance, priority: number, { host }: FeatureContext): 
     value: String(value),
     fresh,
   })
-  if (!host.cgroups.has('cpu')) return []
   if (second) {
     return [
       set('cpu.weight', weight, weight === full),

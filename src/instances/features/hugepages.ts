@@ -1,5 +1,6 @@
+import { badRequest } from '#base/failure.ts'
 import { size } from '#config/key.ts'
-import { defineFeature } from '../feature.ts'
+import { defineFeature, requireController } from '../feature.ts'
 
 const prefix = 'limits.hugepages.'
 
@@ -15,11 +16,15 @@ export const hugepages = defineFeature({
     'limits.hugepages.1GB': limit('1 GB'),
   },
 
-  cgroup(values, { host }) {
-    const version = host.cgroups.get('hugetlb')
+  cgroup(values, context) {
+    const { host } = context
     return Object.entries(values).flatMap(([key, bytes]) => {
       const page = key.slice(prefix.length)
-      if (version === undefined || (bytes === undefined && !host.hugePages.includes(page))) return []
+      const has = host.hugePages.includes(page)
+      if (bytes !== undefined) requireController(context, 'hugetlb', key)
+      if (bytes !== undefined && !has) throw badRequest(`Cannot apply "${key}": this host has no huge pages of ${page}`)
+      const version = host.cgroups.get('hugetlb')
+      if (version === undefined || !has) return []
       const item = version === 2 ? `hugetlb.${page}.max` : `hugetlb.${page}.limit_in_bytes`
       const unlimited = version === 2 ? 'max' : '-1'
       return [{ controller: 'hugetlb', item, value: String(bytes ?? unlimited), fresh: bytes === undefined }]

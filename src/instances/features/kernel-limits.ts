@@ -7,6 +7,8 @@ const limit = keyType('resource limit', (text) => {
   if (!new RegExp(`^${amount}(:${amount})?$`).test(text)) {
     throw new Error(`Invalid limit "${text}": expected a number or "unlimited", or two of them as "SOFT:HARD"`)
   }
+  const [soft = 0, hard = soft] = text.split(':').map((part) => (part === 'unlimited' ? Infinity : Number(part)))
+  if (soft > hard) throw new Error(`Invalid limit "${text}": the soft limit is above the hard one`)
   return text
 })
 

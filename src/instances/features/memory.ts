@@ -1,6 +1,6 @@
 import { parseSize } from '#base/size.ts'
 import { bool, choice, integer, keyType } from '#config/key.ts'
-import { defineFeature } from '../feature.ts'
+import { defineFeature, requireController } from '../feature.ts'
 import type { CgroupSetting, FeatureContext } from '../feature.ts'
 
 /** A number of bytes, or a share of the host's memory. */
@@ -60,7 +60,10 @@ Of effect on hosts with version 1 control groups only.`,
       swap: values['limits.memory.swap'],
       priority: values['limits.memory.swap.priority'],
     }
-    return context.host.cgroups.get('memory') === 2 ? version2(limits, context) : version1(limits, context)
+    if (bytes !== undefined) requireController(context, controller, 'limits.memory')
+    const version = context.host.cgroups.get(controller)
+    if (version === undefined) return []
+    return version === 2 ? version2(limits, context) : version1(limits, context)
   },
 })
 
@@ -76,8 +79,8 @@ const controller = 'memory'
 function version1({ bytes, hard, swap, priority }: Limits, { host }: FeatureContext): CgroupSetting[] {
   const set = (item: string, value: number, fresh: boolean) => ({ controller, item, value: String(value), fresh })
   const hardBytes = hard ? bytes : undefined
-  // A new control group has 60; priority 10 leaves it at that.
-  const swappiness = swap ? 50 + priority : 0
+  // A new control group has 60; priority 10 leaves it at that, and a lower one has more of it swapped.
+  const swappiness = swap ? 70 - priority : 0
   return [
     // Memory and swap together can not be less than memory: the way has to be clear before either changes.
     ...(host.swapAccounting ? [set('memory.memsw.limit_in_bytes', -1, true)] : []),

@@ -1,5 +1,5 @@
 import { integer } from '#config/key.ts'
-import { defineFeature } from '../feature.ts'
+import { defineFeature, requireController } from '../feature.ts'
 
 /** How many processes an instance may have. */
 export const processes = defineFeature({
@@ -13,9 +13,10 @@ export const processes = defineFeature({
     }),
   },
 
-  cgroup(values, { host }) {
-    if (!host.cgroups.has('pids')) return []
+  cgroup(values, context) {
     const limit = values['limits.processes']
+    if (limit !== undefined) requireController(context, 'pids', 'limits.processes')
+    if (!context.host.cgroups.has('pids')) return []
     return [{ controller: 'pids', item: 'pids.max', value: String(limit ?? 'max'), fresh: limit === undefined }]
   },
 })
