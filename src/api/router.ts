@@ -81,6 +81,9 @@ async function answer(options: RouterOptions, method: Method, http: FastifyReque
   try {
     if (!method.early && !options.ready()) throw unavailable('LXD daemon is starting up')
     const identity = options.identify(http.raw)
+    // The path only: a query may hold secrets.
+    const path = http.url.split('?', 1)[0]
+    options.log.debug('Handling API request', { method: http.method, path, ...identity.requestor })
     authorize(method, identity)
     const request = takeApart(http, identity, gone.signal)
     if (request.query['project'] !== undefined) options.checkProject(request.project)

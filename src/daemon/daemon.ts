@@ -39,12 +39,12 @@ export interface Daemon extends AsyncDisposable {
 
 /** Starts the daemon. Reading it gives the order; stopping goes the other way, also where starting fails. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { directory, log, host } = options
+  const { directory, host } = options
   await using stack = new AsyncDisposableStack()
   await makeDirectories(directory)
 
   const store = stack.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
-  const parts = await makeParts({ directory, log, store, host })
+  const parts = await makeParts({ directory, log: options.log, store, host })
   stack.defer(() => parts.operations.finish(operationsGrace))
   const shutdown = makeShutdown(parts, options)
   const services = servicesOf(parts, shutdown)
@@ -54,11 +54,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   if (options.descriptor === undefined) stack.defer(() => rm(socketOf(directory), { force: true }))
 
   await startParts(parts)
-  stack.defer(() => stopParts(parts, log))
+  stack.defer(() => stopParts(parts))
   ready = true
-  log.info('The daemon is ready')
+  parts.log.info('The daemon is ready')
   const booting = new AbortController()
-  const booted = autostart({ ...parts, log }, booting.signal)
+  const booted = autostart(parts, booting.signal)
   stack.defer(async () => {
     booting.abort()
     await booted
@@ -79,11 +79,11 @@ function socketOf(directory: string): string {
 }
 
 async function serve(options: DaemonOptions, parts: Parts, services: Services, ready: () => boolean) {
-  const { directory, log, gid, descriptor } = options
+  const { directory, gid, descriptor } = options
   const routerOptions: RouterOptions = {
     routes,
     services,
-    log,
+    log: parts.log,
     ready,
     identify: identifyLocal(),
     checkProject: (name) => parts.projects.check(name),
@@ -113,7 +113,7 @@ function running({ commit, runtime }: Parts): string[] {
 }
 
 /** Lets go of everything. What only instances need is taken down where none runs. */
-async function stopParts(parts: Parts, log: Log): Promise<void> {
+async function stopParts(parts: Parts): Promise<void> {
   parts.lifecycle.close()
   await parts.runtime.close()
   try {
@@ -123,14 +123,14 @@ async function stopParts(parts: Parts, log: Log): Promise<void> {
     stop.abort()
     if (running(parts).length === 0) await parts.pools.unmountAll()
   } catch (error) {
-    log.error('Cannot take everything down', { error: explain(error) })
+    parts.log.error('Cannot take everything down', { error: explain(error) })
   }
 }
 
 function makeShutdown(parts: Parts, options: DaemonOptions): Services['shutdown'] {
   return async ({ force, timeout }) => {
     if (!force) await parts.operations.finish(timeout > 0 ? timeout : 5 * 60_000)
-    await stopAll({ ...parts, log: options.log })
+    await stopAll(parts)
     // The client is answered first, and then has no one left to talk to.
     setImmediate(() => options.onShutdown?.())
   }

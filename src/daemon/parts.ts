@@ -11,6 +11,7 @@ import { deviceKinds, findKind } from '#devices/all.ts'
 import { checkDevices } from '#devices/check.ts'
 import type { DeviceKind } from '#devices/device.ts'
 import { Events } from '#events/events.ts'
+import { logToEvents } from '#events/logging.ts'
 import { Images } from '#images/images.ts'
 import { InstanceCommit } from '#instances/commit.ts'
 import { Plan } from '#instances/container-plan.ts'
@@ -54,9 +55,10 @@ export type Parts = Awaited<ReturnType<typeof makeParts>>
 
 /** Makes all parts and hands each what it needs of the others. */
 export async function makeParts(options: Omit<Common, 'events'>) {
-  const { directory, log, store, host } = options
-  const events = new Events({ log })
-  const common = { ...options, events }
+  const { directory, store, host } = options
+  const events = new Events({ log: options.log })
+  const log = logToEvents(options.log, events)
+  const common = { ...options, events, log }
   const operations = new Operations({ events, log })
   const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
   const imageTree = (image: ImageRecord) => images.tree(image)
@@ -93,6 +95,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   })
   return {
     ...running,
+    log,
     readResources: host.readResources,
     events,
     operations,

@@ -25,6 +25,7 @@ export const imageSecret = route('/1.0/images/{fingerprint}/secret', {
           signal.addEventListener('abort', () => cancelled.resolve())
           await Promise.race([spent, cancelled.promise])
           revoke()
+          signal.throwIfAborted()
         },
       })
       images.tell('image-secret-created', image, request.requestor)
