@@ -89,6 +89,8 @@ export interface InstancesOptions {
 /** Making, changing, renaming and deleting instances. */
 export class Instances {
   readonly #options: InstancesOptions
+  /** Half-made instances that could not be taken away; tried again before the next is made. */
+  readonly #leftovers = new Map<string, InstanceRecord>()
 
   constructor(options: InstancesOptions) {
     this.#options = options
@@ -120,6 +122,7 @@ export class Instances {
     const { project } = wanted
     const name = wanted.name || newInstanceName((taken) => commit.has(project, taken))
     checkInstanceName(name)
+    await this.#sweepLeftovers()
 
     const proposed = this.#newRecord(wanted, name)
     const pool = findRootDisk(commit.expand(proposed).devices)?.pool
@@ -128,7 +131,7 @@ export class Instances {
 
     const make = async (work: Work & { readonly undo: Undo }, requestor?: Requestor) => {
       const instance = { project, name, pool: reserved.value.pool }
-      work.undo.add('forget the instance', () => commit.remove(project, name))
+      work.undo.add('forget the instance', () => this.#finishing(reserved.value, () => commit.remove(project, name)))
       using _ = await this.#options.locks.take(runtimeName(project, name))
       await volumes.createInstanceVolume(instance, wanted.image?.tree, work)
       work.undo.add('delete the root volume', () => volumes.deleteInstanceVolume(instance))
@@ -252,21 +255,44 @@ export class Instances {
   async deleteLocked(project: string, name: string, requestor?: Requestor): Promise<void> {
     const { commit, events } = this.#options
     const { value } = await commit.note(project, name, { phase: 'deleting' })
-    await this.#discard(value)
+    await this.#finishing(value, () => this.#discard(value))
     events.lifecycle({ action: 'instance-deleted', source: instanceUrl(project, name), project, requestor })
   }
 
   /** Finishes, at the start of the daemon, what a crash left half made or half deleted. */
   async sweep(): Promise<void> {
-    for (const record of this.#options.commit.listAll()) {
-      if (record.phase === 'ready') continue
-      try {
-        await this.#options.runtime.kill(runtimeName(record.project, record.name))
-        await this.#options.lifecycle.takeDown(record)
-        await this.#discard(record)
-      } catch (error) {
-        this.#options.log.error('Cannot remove a half-made instance', { instance: record.name, error: explain(error) })
-      }
+    for (const record of this.#options.commit.listAll()) if (record.phase !== 'ready') await this.#sweepOne(record)
+  }
+
+  async #sweepLeftovers(): Promise<void> {
+    for (const [key, record] of this.#leftovers) {
+      using _ = await this.#options.locks.take(key)
+      // Another may have done it while this waited.
+      if (this.#leftovers.get(key) === record) await this.#sweepOne(record)
+    }
+  }
+
+  async #sweepOne(record: InstanceRecord): Promise<void> {
+    const { runtime, lifecycle, log } = this.#options
+    const runtimeAs = runtimeName(record.project, record.name)
+    try {
+      await runtime.kill(runtimeAs)
+      await lifecycle.takeDown(record)
+      await this.#finishing(record, () => this.#discard(record))
+    } catch (error) {
+      log.error('Cannot remove a half-made instance', { instance: record.name, error: explain(error) })
+    }
+  }
+
+  /** Takes note of an instance that could not be taken away, on a disk that is full say, until that works. */
+  async #finishing(record: InstanceRecord, work: () => Promise<void>): Promise<void> {
+    const key = runtimeName(record.project, record.name)
+    try {
+      await work()
+      this.#leftovers.delete(key)
+    } catch (error) {
+      this.#leftovers.set(key, record)
+      throw error
     }
   }
 

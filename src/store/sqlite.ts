@@ -31,7 +31,8 @@ export function openSqliteStore(file: string): Store {
 }
 
 function prepare(database: DatabaseSync): void {
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE')
+  // Exclusive before anything else: then SQLite needs no shared memory file, which a full disk may have no space for.
+  database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
   const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
   if (version > schemaVersion) {
     throw new Failure(
@@ -39,6 +40,8 @@ function prepare(database: DatabaseSync): void {
       `Cannot open the database: its schema version is ${version}, this program knows up to ${schemaVersion}`,
     )
   }
+  // Opening what is there already writes nothing.
+  if (version === schemaVersion) return
   database.exec(`
     BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
