@@ -20,6 +20,8 @@ export interface ExecSessionOptions {
 }
 
 const sighup = 1
+/** Bytes of input that wait for the command to start; what is more waits with the client. */
+const maxEarly = 256 << 10
 /** Milliseconds a command whose client has gone has to end by itself. */
 const hangUpGrace = 5000
 
@@ -37,6 +39,8 @@ export class ExecSession {
   readonly #unused: Map<Channel, Buffer>
   readonly #connected = new Map<Channel, WebSocket>()
   readonly #ready = Promise.withResolvers<void>()
+  /** Input that came before the command. */
+  readonly #early: { readonly data: Buffer; readonly binary: boolean }[] = []
   #process: ExecProcess | undefined
   /** The size of the window, where the client tells of it before the command runs. */
   #size: { readonly width: number; readonly height: number } | undefined
@@ -63,8 +67,7 @@ export class ExecSession {
   #connect(channel: Channel, socket: WebSocket): void {
     if (this.#over) return socket.terminate()
     this.#connected.set(channel, socket)
-    // Nothing is read before the command is there to take it.
-    if (channel === '0') socket.pause()
+    if (channel === '0') socket.on('message', (data: Buffer, binary) => this.#input(data, binary))
     if (channel === 'control') socket.on('message', (data: Buffer) => this.#control(data.toString()))
     socket.on('close', (code) => this.#closed(channel, code))
     // Clients of commands that need no signals may leave the control channel alone.
@@ -79,6 +82,9 @@ export class ExecSession {
       this.#process = process
       if (this.#size) process.resize(this.#size.width, this.#size.height)
       this.#takeInput(process)
+      // What a client did that went while the command was being started was done to nobody.
+      for (const [channel, { readyState, OPEN }] of this.#connected)
+        if (readyState !== OPEN) this.#closed(channel, 1006)
       const terminal = process.stderr === undefined
       const outputs = [this.#sendOutput(terminal ? '0' : '1', process.stdout), this.#sendOutput('2', process.stderr)]
       const [code] = await Promise.all([process.exit, ...outputs])
@@ -96,7 +102,7 @@ export class ExecSession {
 
   async #clientReady(): Promise<void> {
     const abort = new AbortController()
-    const timeout = delay(this.#options.connectWithin ?? 30_000, undefined, { signal: abort.signal }).then(() => {
+    const timeout = delay(this.#options.connectWithin ?? 10_000, undefined, { signal: abort.signal }).then(() => {
       throw badRequest('Cannot run the command: the client did not connect to its websockets in time')
     })
     try {
@@ -107,19 +113,25 @@ export class ExecSession {
     }
   }
 
-  #takeInput({ stdin, stderr }: ExecProcess): void {
-    const socket = this.#connected.get('0')
-    if (!socket || !stdin) return
+  #takeInput({ stdin }: ExecProcess): void {
     // A command may end without reading what it is given.
-    stdin.on('error', () => {})
-    stdin.on('drain', () => socket.resume())
-    socket.on('message', (data: Buffer, binary) => {
-      // A terminal has no end of input but the character for it.
-      if (!binary && stderr) stdin.end()
-      else if (binary && stdin.writable && !stdin.write(data)) socket.pause()
-    })
-    if (socket.readyState !== socket.OPEN) this.#closed('0', 1006)
-    socket.resume()
+    stdin?.on('error', () => {})
+    stdin?.on('drain', () => this.#connected.get('0')?.resume())
+    for (const { data, binary } of this.#early.splice(0)) this.#input(data, binary)
+    if (!stdin?.writableNeedDrain) this.#connected.get('0')?.resume()
+  }
+
+  #input(data: Buffer, binary: boolean): void {
+    if (!this.#process) {
+      this.#early.push({ data, binary })
+      const length = this.#early.reduce((sum, message) => sum + message.data.length, 0)
+      if (length > maxEarly || this.#early.length > 1000) this.#connected.get('0')?.pause()
+      return
+    }
+    const { stdin, stderr } = this.#process
+    // A terminal has no end of input but the character for it.
+    if (!binary && stderr) stdin?.end()
+    else if (binary && stdin?.writable && !stdin.write(data)) this.#connected.get('0')?.pause()
   }
 
   async #sendOutput(channel: Channel, output: Readable | undefined): Promise<void> {

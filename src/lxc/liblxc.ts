@@ -210,8 +210,10 @@ export class Liblxc implements Runtime {
       const halt = config.findLast(([key]) => key === 'lxc.signal.halt')?.[1]
       return halt === undefined ? found : { ...found, haltSignal: parseSignal(halt) }
     } catch (error) {
-      const reason = await lastErrors(logFile)
-      throw new Failure('internal', `Cannot start container "${name}"${reason}`, { cause: error })
+      const errors = await readErrors(logFile)
+      // What lxc-start prints itself says only where else to look.
+      if (errors.length === 0) throw new Failure('internal', `Cannot start container "${name}"`, { cause: error })
+      throw new Failure('internal', `Cannot start container "${name}": ${errors.join('; ')}`)
     } finally {
       await rm(pidFile, { force: true })
     }
@@ -344,10 +346,9 @@ function defaultHaltSignal(init: number): number {
   return caught.some((mask) => ((mask >> BigInt(sigrtmin3 - 1)) & 1n) === 1n) ? sigrtmin3 : sigpwr
 }
 
-/** The last errors of a log of liblxc, written behind a message, or nothing where it has none. */
-async function lastErrors(logFile: string): Promise<string> {
+/** The first errors in a log of liblxc, which later ones only follow from. */
+async function readErrors(logFile: string): Promise<string[]> {
   const text = await readFile(logFile, 'utf8').catch(() => '')
-  const errors = text.split('\n').filter((line) => / ERROR /.test(line))
-  const said = errors.slice(0, 3).map((line) => line.replace(/^.*? ERROR .*? - \S+ - /, ''))
-  return said.length === 0 ? '' : ` (${said.join('; ')})`
+  const errors = text.split('\n').filter((line) => line.includes(' ERROR ') && !line.includes(' lxc_start - '))
+  return errors.slice(0, 3).map((line) => line.replace(/^.*? ERROR .*? - \S+ - /, ''))
 }

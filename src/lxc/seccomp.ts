@@ -11,7 +11,10 @@
 export interface SeccompPolicy {
   /** Deny what no container needs and what reaches past its namespaces. */
   readonly denyDefault: boolean
-  /** Deny the system calls of other architectures that the host's kernel runs as well, such as x86 on x86_64. */
+  /**
+   * Deny the system calls that only programs of other architectures make which the host runs as well, such as x86 on
+   * x86_64. That is enough for them not to run; liblxc can not deny a call of one architecture that all have.
+   */
   readonly denyCompat: boolean
   /** Further rules, one a line. */
   readonly deny: string
@@ -22,8 +25,8 @@ export interface SeccompPolicy {
 /** The system calls there are, as libseccomp knows them. */
 export interface SyscallNames {
   isKnown(name: string): boolean
-  /** The calls of each other architecture that a machine runs, by liblxc's name for it. */
-  compat(machine: string): ReadonlyMap<string, readonly string[]>
+  /** The calls of the other architectures that a machine runs, which its own has not. */
+  compat(machine: string): readonly string[]
 }
 
 /** ENOSYS: what a kernel without the call would answer. */
@@ -49,11 +52,8 @@ export function formatSeccomp(policy: SeccompPolicy, machine: string, names: Sys
   if (policy.denyDefault) {
     lines.push('reject_force_umount', '[all]', ...deniedByDefault.map((name) => `${name} ${noSuchCall}`))
   }
-  if (policy.denyCompat) {
-    for (const [architecture, calls] of names.compat(machine)) {
-      lines.push(`[${architecture}]`, ...calls.map((name) => `${name} ${noSuchCall}`))
-    }
-  }
+  const compat = policy.denyCompat ? names.compat(machine) : []
+  if (compat.length > 0) lines.push('[all]', ...compat.map((name) => `${name} ${noSuchCall}`))
   const denied = parseRules(policy.deny, names)
   if (denied.length > 0) lines.push('[all]', ...denied)
   return lines.length === 0 ? undefined : ['2', 'denylist', ...lines, ''].join('\n')

@@ -12,14 +12,11 @@ const notFound = -1
 /** Above the number of any system call, of any architecture we ask about. */
 const numbers = 1024
 
-/** By machine: the architectures its kernel runs as well, by liblxc's names and by libseccomp's tokens (seccomp.h). */
-const compatible: Readonly<Record<string, readonly (readonly [name: string, token: number])[]>> = {
-  x86_64: [
-    ['x86', 0x4000_0003],
-    ['x32', 0x4000_003e],
-  ],
-  aarch64: [['arm', 0x4000_0028]],
-}
+/** By machine: the architecture its kernel runs as well, as libseccomp's token (seccomp.h). */
+const compatible: ReadonlyMap<string, number> = new Map([
+  ['x86_64', 0x4000_0003],
+  ['aarch64', 0x4000_0028],
+])
 
 const found = new Map<number, readonly string[]>()
 
@@ -37,5 +34,9 @@ function callsOf(architecture: number): readonly string[] {
 /** The {@link SyscallNames} of libseccomp. */
 export const syscallNames: SyscallNames = {
   isKnown: (name) => resolveName()(name) !== notFound,
-  compat: (machine) => new Map((compatible[machine] ?? []).map(([name, token]) => [name, callsOf(token)])),
+  compat(machine) {
+    const architecture = compatible.get(machine)
+    // libseccomp has numbers below zero for calls of other architectures.
+    return architecture === undefined ? [] : callsOf(architecture).filter((name) => Number(resolveName()(name)) < 0)
+  },
 }

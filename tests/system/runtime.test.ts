@@ -277,7 +277,7 @@ test('a container that cannot start says why and leaves nothing', async () => {
   const broken = config.filter(([key]) => key !== 'lxc.rootfs.path')
   await assert.rejects(
     runtime.start({ name: 'c1', config: [...broken, ['lxc.rootfs.path', `dir:${directory}/none`]] }),
-    /Cannot start container "c1" \(.*No such file or directory/,
+    /Cannot start container "c1": .*No such file or directory/,
   )
   await assert.rejects(
     runtime.start({ name: 'c1', config: [...config, ['lxc.nonsense', '1']] }),

@@ -20,7 +20,9 @@ Loading kernels and modules, opening files by handle and forced unmounts.`,
     risk: 'lowlevel',
   }),
   'security.syscalls.deny_compat': bool({
-    doc: 'Deny the system calls of other architectures that the host runs too, such as those of 32-bit programs.',
+    doc: `Deny the system calls that only programs of other architectures make, such as 32-bit ones.
+
+Such programs then don't run. Calls that all architectures have can't be denied to one of them.`,
     default: 'false',
     risk: 'lowlevel',
   }),
