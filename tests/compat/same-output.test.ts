@@ -149,6 +149,8 @@ const varying: readonly (readonly [RegExp, string])[] = [
   [/veth[0-9a-f]{8}/g, 'VETH'],
   [/00:16:3e(:[0-9a-f]{2}){3}/g, 'MAC'],
   [/\d{4}[-/]\d\d[-/]\d\d[T ][\d:.]+( UTC|Z)?/g, 'TIME'],
+  // The client says this where an operation fails after it has begun to listen.
+  [/^Try `lxc info --show-log .*\n/gm, ''],
   // How ids are mapped is each daemon's own affair.
   [/^.*volatile\.(idmap|last_state\.idmap).*\n/gm, ''],
 ]
