@@ -61,7 +61,6 @@ lxc profile show default
 lxc image import IMAGE --alias bb
 lxc image list
 lxc image list -f json
-lxc image info bb
 lxc image show bb
 lxc image alias list
 lxc image alias create b2 bb
