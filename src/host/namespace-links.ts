@@ -221,7 +221,8 @@ function namespaceId(lane: Lane, pid: number): number {
   return find()
 }
 
-const lanes = 4
+/** As many as may wait for the kernel at a time: the threads they wait on are those that files are read on. */
+const lanes = 2
 
 /**
  * Those of this host. The kernel gives a namespace an id in ours, for as long as it lives, and lists the links of an id

@@ -39,6 +39,7 @@ test('a stopped instance uses nothing', () => {
 
 test('a running one tells what it uses', () => {
   lxc('start', 'c1')
+  lxc('launch', 'busybox', 'c2')
   inside('(i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done)')
   const { status, pid, processes, cpu, memory } = state('c1')
   assert.equal(status, 'Running')
@@ -85,6 +86,16 @@ test('a name that a guest gives an interface stays a name', () => {
   assert.ok(names.includes('x?[2Jy') && names.includes('__proto__'), names.join(' '))
 })
 
+test('of a guest with very many interfaces some are shown, and others are not affected', () => {
+  inside('i=0; while [ $i -lt 300 ]; do ip link add a$i type veth peer name b$i; i=$((i + 1)); done')
+  assert.equal(inside('ls /sys/class/net | wc -l').trim(), '605')
+  // More often than there are sockets to ask through.
+  for (let round = 0; round < 5; round++) {
+    assert.equal(Object.keys(state('c1').network ?? {}).length, 512)
+    assert.deepEqual(Object.keys(state('c2').network ?? {}), ['eth0', 'lo'])
+  }
+})
+
 test('looking leaves nothing behind', async () => {
   const open = () => readdirSync(`/proc/${daemon.pid}/fd`).length
   state('c1')
@@ -95,7 +106,7 @@ test('looking leaves nothing behind', async () => {
 
   const ids = () => host('netns', 'list-id').match(/nsid \d+/g)?.length ?? 0
   const withInstance = ids()
-  lxc('stop', '-f', 'c1')
+  lxc('stop', '-f', 'c1', 'c2')
   assert.equal(state('c1').network, null)
   // The kernel takes namespaces apart in the background. Our own may keep the id the kernel gave it.
   for (let tries = 0; ids() >= withInstance || ids() > 1; tries++) {

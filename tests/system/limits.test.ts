@@ -216,6 +216,20 @@ test('a refused value changes nothing', () => {
   }
 })
 
+const version1 = existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes')
+const skipRefusal = version1 ? false : 'version 2 kills rather than refuse'
+
+test('what the kernel refuses is taken back', { skip: skipRefusal }, () => {
+  lxc('config', 'unset', 'c2', 'limits.memory.enforce')
+  const before = lxc('config', 'show', 'c2')
+  const { code, stderr } = stockLxc('config', 'set', 'c2', 'limits.memory=40KiB', 'limits.processes=61')
+  assert.equal(code, 1)
+  assert.match(stderr, /Cannot set "memory.limit_in_bytes"/)
+  assert.equal(lxc('config', 'show', 'c2'), before)
+  assertFiles('c2', { 'pids.max': '60' })
+  assertFiles('c2', { 'memory.limit_in_bytes': '33554432', 'memory.memsw.limit_in_bytes': '33554432' })
+})
+
 test('a start that a limit makes impossible leaves the instance stopped', () => {
   lxc('init', 'busybox', 'c3')
   lxc('config', 'set', 'c3', 'limits.cpu=4000-4001')
@@ -227,10 +241,19 @@ test('a start that a limit makes impossible leaves the instance stopped', () => 
   lxc('start', 'c3')
 })
 
+test('a daemon that was killed finds the groups of those that run again', async () => {
+  await daemon.end('SIGKILL')
+  await daemon.start()
+  lxc('config', 'set', 'c3', 'limits.processes=88')
+  assertFiles('c3', { 'pids.max': '88' })
+})
+
 test('instances with a number of CPUs are spread over them', { skip: availableParallelism() < 2 }, () => {
   lxc('delete', '-f', 'c1', 'c2', 'c3')
   const names = ['p1', 'p2', 'p3', 'p4']
-  for (const name of names) lxc('launch', 'busybox', name, '-c', 'limits.cpu=1')
+  for (const name of names) lxc('init', 'busybox', name, '-c', 'limits.cpu=1')
+  // All at the same time.
+  lxc('start', ...names)
   const used = names.map((name) => cgroupFile(name, 'cpuset.cpus'))
   assert.ok(new Set(used).size >= 2, `all on ${used.join(' ')}`)
   const counts = Object.values(Object.groupBy(used, (cpu) => cpu ?? '')).map((group) => group?.length ?? 0)
