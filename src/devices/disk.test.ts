@@ -67,8 +67,9 @@ test('what can not be a disk is refused', () => {
     const devices = { ...others, data: { type: 'disk', ...config } }
     checkDevices(() => kind, devices, { owner: owner(devices), inProfile: false })
   }
-  const source = '/srv/data'
+  const source = '/'
   for (const [config, message] of [
+    [{ path: '/x', source: '/no/such/directory' }, /Missing source path "\/no\/such\/directory" for disk "data"/],
     [{ source }, /missing the required "path"/],
     [{ path: '/x' }, /missing the required "source"/],
     [{ path: '/x', source: 'relative' }, /Source path must be absolute/],
@@ -96,6 +97,7 @@ test('what can not be a disk is refused', () => {
   check({ path: '/', pool: 'big', size: '1GiB' })
   check({ path: '/', pool: 'not-there-yet', size: '1GiB' })
   check({ path: 'x', source })
+  check({ path: 'x', source: '/no/such/directory', required: 'false' })
   assert.throws(
     () => check({ path: '/x', source }, { other: { type: 'disk', path: 'x/', source } }),
     (error) => explain(error).includes('More than one disk device uses the same path "/x"'),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { badRequest } from '#base/failure.ts'
@@ -91,8 +92,8 @@ function isRoot(config: DeviceConfig): boolean {
   return readConfig(keys, config).path === '/'
 }
 
-function check({ pools }: DiskParts, config: DeviceConfig, { owner }: CheckContext): void {
-  const { path, source = '' } = readConfig(keys, config)
+function check({ pools }: DiskParts, config: DeviceConfig, { owner, device, inProfile }: CheckContext): void {
+  const { path, source = '', required } = readConfig(keys, config)
   if (path === undefined) throw badRequest('Disk entry is missing the required "path" property')
   const others = Object.values(owner.devices).filter((one) => one !== config && one['type'] === 'disk' && one['path'])
   // Each is read by its own check; here only those that can be read count.
@@ -107,6 +108,9 @@ function check({ pools }: DiskParts, config: DeviceConfig, { owner }: CheckConte
   if (source === '') throw badRequest('Disk entry is missing the required "source" property')
   if (!source.startsWith('/')) throw badRequest('Source path must be absolute for local sources')
   if (source.length > 4000 || /\p{Cc}/u.test(source)) throw badRequest('"source": Invalid path')
+  if (!inProfile && required && !existsSync(source)) {
+    throw badRequest(`Missing source path "${source}" for disk "${device}"`)
+  }
 }
 
 function checkRoot(pools: DiskParts['pools'], config: DeviceConfig): void {
