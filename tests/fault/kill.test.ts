@@ -120,10 +120,7 @@ function visible(path: string): string[] {
     .toSorted()
 }
 
-const hostname = (name: string) => {
-  const pid = lxc('list', name, '--format=csv', '-c', 'p').trim()
-  return ok(runProgram('nsenter', ['-t', pid, '--uts', 'hostname']))
-}
+const hostname = (name: string) => lxc('exec', name, '--', 'hostname')
 
 before(async () => {
   await daemon.start()

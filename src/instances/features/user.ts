@@ -1,4 +1,5 @@
-import { mac, string } from '#config/key.ts'
+import { parseLinkName } from '#base/link-name.ts'
+import { keyType, mac, string } from '#config/key.ts'
 import { defineFeature } from '../feature.ts'
 
 /** Keys that are kept and shown: the user's own, the image's properties, and the daemon's notes. */
@@ -34,7 +35,10 @@ export const user = defineFeature({
       live: true,
       risk: 'lowlevel',
     }),
-    'volatile.*.name': string({
+    'volatile.*.name': keyType(
+      'interface name',
+      parseLinkName,
+    )({
       doc: 'Name of the device inside, where its configuration has none.',
       live: true,
       risk: 'lowlevel',
