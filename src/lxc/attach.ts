@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ReadStream } from 'node:tty'
 import { fileURLToPath } from 'node:url'
-import { explain } from '#base/failure.ts'
+import { badRequest, explain } from '#base/failure.ts'
 import { hostId, parseIdMap } from '#base/idmap.ts'
 import type { Log } from '#base/log.ts'
 import { launch } from '#host/launch.ts'
@@ -121,12 +121,14 @@ function sameDirectory(path: string): string | undefined {
 
 /** The ids, on the host, of the user the command runs as: who must own its pipes to open `/dev/stdin`. */
 async function commandOwner(init: number, { uid, gid }: ExecOptions): Promise<Owner> {
-  const [uidMap, gidMap] = await Promise.all(
-    (['uid', 'gid'] as const).map(async (kind) =>
-      parseIdMap(kind, await readFile(`/proc/${init}/${kind}_map`, 'latin1')),
-    ),
-  )
-  return { uid: hostId(uidMap ?? [], 'uid', uid) ?? 0, gid: hostId(gidMap ?? [], 'gid', gid) ?? 0 }
+  const read = async (kind: 'uid' | 'gid', id: number) => {
+    const found = hostId(parseIdMap(kind, await readFile(`/proc/${init}/${kind}_map`, 'latin1')), kind, id)
+    if (found === undefined)
+      throw badRequest(`Invalid ${kind === 'uid' ? 'user' : 'group'} ${id}: the instance has no such id`)
+    return found
+  }
+  const [user, group] = await Promise.all([read('uid', uid), read('gid', gid)])
+  return { uid: user, gid: group }
 }
 
 function openStreams(wanted: ExecOptions['streams'], owner: Owner): Streams {
