@@ -28,3 +28,11 @@ export function parseArchitecture(text: string): string {
   }
   return name
 }
+
+/** What else than its own a machine runs the programs of. */
+const personalities: Readonly<Record<string, readonly string[]>> = { x86_64: ['i686'], aarch64: ['armv7l'] }
+
+/** The architectures whose programs a machine runs, its own first. */
+export function runnableOn(machine: string): readonly string[] {
+  return [machine, ...(personalities[machine] ?? [])]
+}

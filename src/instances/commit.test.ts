@@ -7,6 +7,7 @@ import type { DeviceKind } from '#devices/device.ts'
 import { string } from '#config/key.ts'
 import { expandLayers } from '#profiles/expand.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
+import { projectRecords } from '#store/project-record.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import { InstanceCommit } from './commit.ts'
 
@@ -24,15 +25,17 @@ const nic: DeviceKind = {
 const root = { type: 'disk', path: '/', pool: 'default' }
 const profile = { config: { 'user.a': 'profile' }, devices: { root, eth0: { type: 'nic', network: 'lxdbr0' } } }
 
-function makeCommit() {
+async function makeCommit() {
   const store = openSqliteStore(':memory:')
+  const projects = projectRecords(store)
+  await store.commit([projects.put({ name: 'default', description: '', config: {} }, 'default')])
   const commit = new InstanceCommit({
     store,
     profiles: { expand: (_project, profiles, own) => expandLayers([...(profiles.length > 0 ? [profile] : []), own]) },
     checkProfiles: () => {},
     findKind: (config) => findKind([disk, nic, none], config),
   })
-  return { store, commit }
+  return { store, commit, projects }
 }
 
 const record: InstanceRecord = {
@@ -57,14 +60,14 @@ function failsWith(kind: Failure['kind'], message: RegExp) {
 }
 
 test('a write makes the volatile keys of devices, also of those that profiles bring', async () => {
-  const { commit } = makeCommit()
+  const { commit } = await makeCommit()
   const { value } = await commit.write({ ...record, config: { 'user.b': '', 'user.c': 'x' } }, undefined)
   assert.deepEqual(value.config, { 'user.c': 'x', 'volatile.eth0.hwaddr': '00:16:3e:00:00:01' })
   assert.deepEqual(commit.expand(value).config['user.a'], 'profile')
 })
 
 test('volatile keys of a device that is gone are dropped, those of the daemon stay', async () => {
-  const { commit } = makeCommit()
+  const { commit } = await makeCommit()
   const before = await commit.write(
     { ...record, config: { 'volatile.eth0.host_name': 'veth1', 'volatile.idmap.base': '0', 'volatile.uuid': 'u' } },
     undefined,
@@ -74,7 +77,7 @@ test('volatile keys of a device that is gone are dropped, those of the daemon st
 })
 
 test('what can not be is refused, whole, before anything is written', async () => {
-  const { commit } = makeCommit()
+  const { commit } = await makeCommit()
   for (const [change, message] of [
     [{ config: { 'security.privileged': 'ture' } }, /"security.privileged"/],
     [{ config: { 'security.privilegde': 'true' } }, /nearest known key is "security.privileged"/],
@@ -85,14 +88,28 @@ test('what can not be is refused, whole, before anything is written', async () =
     [{ devices: { x: { type: 'warp' } } }, /Unsupported device type "warp"/],
     [{ devices: { 'a/b': { type: 'none' } } }, /"a\/b"/],
     [{ name: 'a_b' }, /Invalid instance name/],
+    [{ architecture: 'bla' }, /Architecture isn't supported: "bla"/],
   ] as const) {
     await assert.rejects(commit.write({ ...record, ...change }, undefined), failsWith('bad-request', message))
   }
   assert.deepEqual(commit.listAll(), [])
 })
 
+test('an instance is not put into a project that is going', async () => {
+  const { store, commit, projects } = await makeCommit()
+  const results = await Promise.allSettled([
+    store.commit([projects.delete('default')]),
+    commit.write(record, undefined),
+  ])
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  )
+  await assert.rejects(commit.write(record, undefined), failsWith('not-found', /Project not found/))
+})
+
 test('a name is given once', async () => {
-  const { commit } = makeCommit()
+  const { commit } = await makeCommit()
   const results = await Promise.allSettled([commit.write(record, undefined), commit.write(record, undefined)])
   assert.deepEqual(
     results.map(({ status }) => status),
@@ -101,14 +118,14 @@ test('a name is given once', async () => {
 })
 
 test('a write on top of a record that has changed meanwhile is refused', async () => {
-  const { commit } = makeCommit()
+  const { commit } = await makeCommit()
   const before = await commit.write(record, undefined)
   await commit.note('default', 'c1', { volatile: { 'volatile.last_state.power': 'RUNNING' } })
   await assert.rejects(commit.write(record, before), failsWith('conflict', /changed meanwhile/))
 })
 
 test('a half-made instance is not to be seen', async () => {
-  const { commit } = makeCommit()
+  const { commit } = await makeCommit()
   await commit.write({ ...record, phase: 'creating' }, undefined)
   assert.deepEqual(commit.list(), [])
   assert.throws(() => commit.get('default', 'c1'), failsWith('not-found', /not found/))
@@ -117,7 +134,7 @@ test('a half-made instance is not to be seen', async () => {
 })
 
 test('a rename moves the record in one write', async () => {
-  const { commit } = makeCommit()
+  const { commit } = await makeCommit()
   const before = await commit.write(record, undefined)
   await commit.rename(before, 'c2')
   assert.deepEqual(

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { parseArchitecture } from '#base/architecture.ts'
 import { badRequest, conflict, notFound } from '#base/failure.ts'
 import { checkConfig, withoutEmpty } from '#config/config.ts'
 import type { Config } from '#config/config.ts'
@@ -8,7 +9,8 @@ import type { DeviceConfig, DeviceOwner } from '#devices/device.ts'
 import { instanceRecords } from '#store/instance-record.ts'
 import type { DevicesConfig, InstanceRecord } from '#store/instance-record.ts'
 import type { Records, Stored } from '#store/records.ts'
-import type { Store } from '#store/store.ts'
+import { projectRecords } from '#store/project-record.ts'
+import type { Compare, Store } from '#store/store.ts'
 import { checkFeatures, instanceKeys } from './features/all.ts'
 import { checkInstanceName, runtimeName } from './instance-name.ts'
 
@@ -143,7 +145,7 @@ export class InstanceCommit {
     try {
       const written = await this.#store.commit(
         [this.#records.put(record, project, name)],
-        [this.#records.expect(revision, project, name)],
+        [this.#records.expect(revision, project, name), ...(revision === 0 ? [this.#expectProject(project)] : [])],
       )
       return { value: record, revision: written }
     } catch (cause) {
@@ -152,7 +154,15 @@ export class InstanceCommit {
     }
   }
 
-  /** Empty values dropped, the devices' volatile keys made, those of devices that are gone dropped. */
+  /** A new instance is for a project that is still there when it is written. */
+  #expectProject(project: string): Compare {
+    const projects = projectRecords(this.#store)
+    const found = projects.get(project)
+    if (!found) throw notFound('Project not found')
+    return projects.expect(found.revision, project)
+  }
+
+  /** Names in the kernel's form, empty values dropped, the devices' volatile keys made, those of gone devices dropped. */
   #complete(proposed: InstanceRecord): InstanceRecord {
     const config = withoutEmpty(proposed.config)
     const { devices } = this.expand({ ...proposed, config })
@@ -167,7 +177,7 @@ export class InstanceCommit {
       const made = kind.volatile?.({ device, config: of, volatile, devices, instanceConfig: config }) ?? {}
       for (const [key, value] of Object.entries(made)) config[`volatile.${device}.${key}`] = value
     }
-    return { ...proposed, config: withoutEmpty(config) }
+    return { ...proposed, architecture: parseArchitecture(proposed.architecture), config: withoutEmpty(config) }
   }
 
   /** Throws a bad-request Failure for an instance that can not be what its expanded configuration says. */

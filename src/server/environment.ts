@@ -1,4 +1,5 @@
 import { hostname, machine, release, type } from 'node:os'
+import { runnableOn } from '#base/architecture.ts'
 import { serverVersion } from '#base/version.ts'
 import type { KernelFeatures } from '#host/kernel-features.ts'
 import type { OsRelease } from '#host/os-release.ts'
@@ -23,15 +24,6 @@ export interface EnvironmentOptions {
   readonly certificate: ServerCertificate
   readonly kernelFeatures: KernelFeatures
   readonly osRelease: OsRelease
-}
-
-/** The architectures whose programs a machine runs, by the kernel's name of its own: the first is native. */
-const personalities: Readonly<Record<string, readonly string[]>> = {
-  x86_64: ['x86_64', 'i686'],
-  aarch64: ['aarch64', 'armv7l'],
-  ppc64le: ['ppc64le'],
-  s390x: ['s390x'],
-  riscv64: ['riscv64'],
 }
 
 /** What clients are told of this server and its host. */
@@ -61,7 +53,7 @@ export class Environment {
     const inUse = [...new Set(pools.map(({ value }) => value.driver))].toSorted()
     return {
       addresses: [],
-      architectures: [...(personalities[machine()] ?? [machine()])],
+      architectures: [...runnableOn(machine())],
       certificate: certificate.certificate,
       certificate_fingerprint: certificate.fingerprint,
       driver: 'lxc',
