@@ -3,7 +3,7 @@
 //
 // The sources stay what runs: the bundle knows the time and size of each file it was made from, and hands over to
 // `bin/lxc.ts` when one is no longer the same.
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -97,6 +97,8 @@ if (import.meta.main) {
     /[^\0-\x7f]/g,
     (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
-  writeFileSync(`${file}.new`, ascii)
-  renameSync(`${file}.new`, file)
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== ascii) {
+    writeFileSync(`${file}.new`, ascii)
+    renameSync(`${file}.new`, file)
+  }
 }
