@@ -1,5 +1,5 @@
-import { closeSync, openSync, realpathSync } from 'node:fs'
-import { readFile, readdir, stat } from 'node:fs/promises'
+import { closeSync, openSync, readFileSync, realpathSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { Writable } from 'node:stream'
@@ -62,7 +62,7 @@ const attachMainFile = fileURLToPath(new URL('attach-main.ts', import.meta.url))
 
 /** Runs a command in a running container, with the container's namespaces and confinement. */
 export async function attach(options: ExecOptions, target: AttachTarget): Promise<ExecProcess> {
-  const owner = await commandOwner(target.init, options)
+  const owner = commandOwner(target.init, options)
   const streams = openStreams(options.streams, owner)
   try {
     const cwd = sameDirectory(options.cwd)
@@ -120,15 +120,16 @@ function sameDirectory(path: string): string | undefined {
 }
 
 /** The ids, on the host, of the user the command runs as: who must own its pipes to open `/dev/stdin`. */
-async function commandOwner(init: number, { uid, gid }: ExecOptions): Promise<Owner> {
-  const read = async (kind: 'uid' | 'gid', id: number) => {
-    const found = hostId(parseIdMap(kind, await readFile(`/proc/${init}/${kind}_map`, 'latin1')), kind, id)
-    if (found === undefined)
+function commandOwner(init: number, { uid, gid }: ExecOptions): Owner {
+  const find = (kind: 'uid' | 'gid', id: number) => {
+    // The kernel answers at once; going round by a thread would take longer.
+    const found = hostId(parseIdMap(kind, readFileSync(`/proc/${init}/${kind}_map`, 'latin1')), kind, id)
+    if (found === undefined) {
       throw badRequest(`Invalid ${kind === 'uid' ? 'user' : 'group'} ${id}: the instance has no such id`)
+    }
     return found
   }
-  const [user, group] = await Promise.all([read('uid', uid), read('gid', gid)])
-  return { uid: user, gid: group }
+  return { uid: find('uid', uid), gid: find('gid', gid) }
 }
 
 function openStreams(wanted: ExecOptions['streams'], owner: Owner): Streams {
