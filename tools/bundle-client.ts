@@ -13,6 +13,7 @@ interface Module {
   readonly path: string
   /** A function expression that runs the module and gives what it exports. */
   readonly code: string
+  readonly imports: readonly string[]
   /** What it names in `import()`. */
   readonly dynamic: readonly string[]
 }
@@ -26,14 +27,14 @@ export function bundle(root: string, entry: string): string {
   const waiting = [entry]
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (modules.has(path)) continue
-    const { module, imports } = transform(root, path, path === entry)
+    const module = transform(root, path, path === entry)
     modules.set(path, module)
-    waiting.push(...imports, ...module.dynamic)
+    waiting.push(...module.imports, ...module.dynamic)
   }
 
-  const definitions = [...modules.values()].map(({ path, code }) => {
+  const definitions = [...modules.values()].map(({ path, code, imports, dynamic }) => {
     const { mtimeMs, size } = statSync(join(root, path))
-    return `${JSON.stringify(path)}: [${mtimeMs}, ${size}, ${code}],`
+    return `${JSON.stringify(path)}: [${mtimeMs}, ${size}, ${code}, ${JSON.stringify(imports)}, ${JSON.stringify(dynamic)}],`
   })
   return `'use strict';
 const { statSync } = process.getBuiltinModule('node:fs');
@@ -43,12 +44,23 @@ ${definitions.join('\n')}
 };
 const loaded = Object.create(null);
 const load = (path) => loaded[path] ?? (loaded[path] = modules[path][2](load));
-const isAsItWas = ([path, [mtimeMs, size]]) => {
+const checked = new Set();
+const isAsItWas = (path, deep) => {
+  if (checked.has(path)) return true;
+  checked.add(path);
+  const [mtimeMs, size, , imports, dynamic] = modules[path];
   const now = statSync(root + path, { throwIfNoEntry: false });
-  return now !== undefined && now.mtimeMs === mtimeMs && now.size === size;
+  if (now === undefined || now.mtimeMs !== mtimeMs || now.size !== size) return false;
+  return imports.every((next) => isAsItWas(next, deep)) && (!deep || dynamic.every((next) => isAsItWas(next, deep)));
 };
-if (Object.entries(modules).every(isAsItWas)) load(${JSON.stringify(entry)})();
-else import(root + ${JSON.stringify(entry)});
+const fromSources = () => {
+  import(root + ${JSON.stringify(entry)});
+  return new Promise(() => {});
+};
+// What a command may need later is checked before it begins: starting over repeats nothing then.
+const loadLater = async (path) => (path in loaded || isAsItWas(path, true) ? load(path) : await fromSources());
+if (isAsItWas(${JSON.stringify(entry)}, false)) load(${JSON.stringify(entry)})();
+else fromSources();
 `
 }
 
@@ -56,7 +68,7 @@ const IMPORT = /^import\s+\{([^}]*)\}\s+from\s+'([^']+)';?[ \t]*$/gm
 const DYNAMIC = /\bimport\('((?:#|\.)[^']+)'\)/g
 const EXPORT = /^export (async function\*?|function\*?|class|const) (\w+)/gm
 
-function transform(root: string, path: string, isMain: boolean): { module: Module; imports: readonly string[] } {
+function transform(root: string, path: string, isMain: boolean): Module {
   const imports: string[] = []
   const dynamic: string[] = []
   const exported: string[] = []
@@ -72,7 +84,7 @@ function transform(root: string, path: string, isMain: boolean): { module: Modul
     })
     .replaceAll(DYNAMIC, (_, specifier: string) => {
       dynamic.push(find(specifier))
-      return `Promise.resolve().then(() => load(${JSON.stringify(find(specifier))}))`
+      return `loadLater(${JSON.stringify(find(specifier))})`
     })
     .replaceAll(EXPORT, (_, kind: string, name: string) => {
       exported.push(name)
@@ -85,7 +97,7 @@ function transform(root: string, path: string, isMain: boolean): { module: Modul
   const run = isMain
     ? `(load) => async () => {\n${code}\n}`
     : `(load) => {\n${code}\nreturn { ${exported.join(', ')} };\n}`
-  return { module: { path, code: run, dynamic }, imports }
+  return { path, code: run, imports, dynamic }
 }
 
 if (import.meta.main) {
