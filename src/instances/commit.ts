@@ -89,10 +89,15 @@ export class InstanceCommit {
    * undefined for a new instance; where that has changed meanwhile, a conflict Failure is thrown.
    */
   async write(proposed: InstanceRecord, before: Stored<InstanceRecord> | undefined): Promise<Stored<InstanceRecord>> {
+    return await this.#put(this.precheck(proposed), before?.revision ?? 0)
+  }
+
+  /** Builds and checks the final object as {@link write} does, and writes nothing. */
+  precheck(proposed: InstanceRecord): InstanceRecord {
     this.#checkProfiles(proposed.project, proposed.profiles)
     const record = this.#complete(proposed)
     this.check(this.expand(record))
-    return await this.#put(record, before?.revision ?? 0)
+    return record
   }
 
   /** Writes notes of the daemon's own: `volatile.*` keys (an empty value drops one), phase, times. */

@@ -192,19 +192,27 @@ export class Instances {
     const { project, name } = before.value
     this.#options.lifecycle.checkNotStopping(project, name)
     using _ = await locks.take(runtimeName(project, name))
-    const config = { ...keptVolatile(before.value.config, change.config), ...change.config }
-    checkImageAndVolatile(before.value.config, config)
-    // The daemon's own notes may have moved on since the client looked; only what the user sees must not have.
     const now = commit.get(project, name)
-    const written = await commit.write(
-      { ...now.value, ...change, config: { ...volatileOf(now.value.config), ...withoutDaemonNotes(config) } },
-      now,
-    )
+    const written = await commit.write(changed(before.value, now.value, change), now)
     work.undo.add('put the configuration back', async () => {
       await commit.write(now.value, commit.get(project, name))
     })
     await liveUpdate.apply(commit.expand(now.value), commit.expand(written.value), work.undo)
     events.lifecycle({ action: 'instance-updated', source: instanceUrl(project, name), project, requestor })
+  }
+
+  /** Throws what is wrong with a change itself, before any work on it is begun. */
+  checkUpdate({ value }: Stored<InstanceRecord>, change: InstanceChange): void {
+    this.#options.commit.precheck(changed(value, value, change))
+  }
+
+  /** Throws what {@link rename} would throw at once. */
+  checkRename({ project, name }: Pick<InstanceRecord, 'project' | 'name'>, to: string): void {
+    checkInstanceName(to)
+    if (this.#options.commit.has(project, to)) throw badRequest(`Name "${to}" already in use`)
+    if (this.#options.runtime.status(runtimeName(project, name)) !== 'stopped') {
+      throw badRequest('Renaming of running container not allowed')
+    }
   }
 
   async rename(
@@ -213,17 +221,14 @@ export class Instances {
     work: { readonly undo: Undo },
     requestor?: Requestor,
   ): Promise<void> {
-    const { commit, locks, runtime, volumes, events, moveLogs } = this.#options
-    checkInstanceName(to)
-    if (to === name) throw badRequest(`Name "${to}" already in use`)
+    const { commit, locks, volumes, events, moveLogs } = this.#options
+    this.checkRename({ project, name }, to)
     // Always in the same order: two renames that cross would wait for each other.
     const [first = '', second = ''] = [runtimeName(project, name), runtimeName(project, to)].toSorted()
     using _first = await locks.take(first)
     using _second = await locks.take(second)
     const stored = commit.get(project, name)
-    if (runtime.status(runtimeName(project, name)) !== 'stopped')
-      throw badRequest('Renaming of running instance not allowed')
-    if (commit.has(project, to)) throw badRequest(`Name "${to}" already in use`)
+    this.checkRename({ project, name }, to)
     const { pool } = stored.value
     await volumes.renameInstanceVolume({ project, name, pool }, to)
     work.undo.add('rename the root volume back', () => volumes.renameInstanceVolume({ project, name: to, pool }, name))
@@ -311,6 +316,16 @@ export class Instances {
       throw notImplemented(`Cannot create an instance from a source of type "${type}": not implemented`)
     throw badRequest(`Invalid "source.type" "${type}": expected image or none`)
   }
+}
+
+/**
+ * The record that a change of `before` makes of `now`. The daemon's own notes may have moved on between the two; only
+ * what the user sees must not have.
+ */
+function changed(before: InstanceRecord, now: InstanceRecord, change: InstanceChange): InstanceRecord {
+  const config = { ...keptVolatile(before.config, change.config), ...change.config }
+  checkImageAndVolatile(before.config, config)
+  return { ...now, ...change, config: { ...volatileOf(now.config), ...withoutDaemonNotes(config) } }
 }
 
 /** Of its volatile keys a user may set the addresses and names of NICs. All others are the daemon's own notes. */

@@ -67,6 +67,16 @@ test('bad input is refused by name, and nothing is made of it', async () => {
   await daemon.ok('POST', '/1.0/instances', { body: { name: 'c1', ...empty } })
   assert.equal((await daemon.refused('POST', '/1.0/instances', { body: { name: 'c1', ...empty } })).status, 409)
   assert.equal((await daemon.refused('PUT', '/1.0/instances/c1/state', { body: { action: 'explode' } })).status, 400)
+  for (const [method, body, status] of [
+    ['PUT', { ...empty, config: { 'limits.memory': 'much' } }, 400],
+    ['PUT', { ...empty, profiles: ['nope'] }, 404],
+    ['PUT', { devices: {} }, 400],
+    ['PATCH', { devices: { x: { type: 'warp' } } }, 400],
+    ['POST', { name: 'a_b' }, 400],
+    ['POST', { name: 'c1' }, 400],
+  ] as const) {
+    assert.equal((await daemon.refused(method, '/1.0/instances/c1', { body })).status, status, JSON.stringify(body))
+  }
   assert.equal((await daemon.refused('GET', '/1.0/instances/none')).status, 404)
   assert.equal((await daemon.refused('GET', '/1.0/instances?project=none')).status, 404)
 })

@@ -21,6 +21,7 @@ function update(
   { requestor }: Pick<Request, 'requestor'>,
 ) {
   const { project, name } = before.value
+  services.instances.checkUpdate(before, change)
   return services.operations.start({
     description: 'Updating instance',
     project,
@@ -104,6 +105,7 @@ export const instance = route('/1.0/instances/{name}', {
         throw notImplemented('Cannot move the instance: not implemented')
       }
       const { value } = services.instances.get(project, params.name)
+      services.instances.checkRename(value, body.name)
       return operation(
         services.operations.start({
           description: 'Renaming instance',
