@@ -1,10 +1,10 @@
-import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { chmod, chown, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { Failure } from '#base/failure.ts'
+import { createServer } from './node-http.ts'
 import { makeUpgrader } from './upgrades.ts'
 import type { RouterOptions } from './router.ts'
 
