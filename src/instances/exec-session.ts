@@ -154,16 +154,19 @@ export class ExecSession {
     if (!this.#process) {
       if (channel !== 'control') this.#ready.reject(badRequest('Cannot run the command: the client has gone'))
     } else if (channel === '0' && stderr && !broken) stdin?.end()
-    else if (channel !== 'control' || broken) void this.#hangUp(this.#process)
+    else if (channel !== 'control' || broken) this.#hangUp(this.#process).catch(() => {})
   }
 
   async #hangUp(process: ExecProcess): Promise<void> {
-    process.signal(sighup)
-    const ended = await Promise.race([process.exit.then(() => true), delay(hangUpGrace, false, { ref: false })])
-    if (!ended) process.kill()
-    // What it left in the background may hold the streams; nobody is there to read them.
-    process.stdout?.destroy()
-    process.stderr?.destroy()
+    try {
+      process.signal(sighup)
+      const ended = await Promise.race([process.exit.then(() => true), delay(hangUpGrace, false, { ref: false })])
+      if (!ended) process.kill()
+    } finally {
+      // What it left in the background may hold the streams; nobody is there to read them.
+      process.stdout?.destroy()
+      process.stderr?.destroy()
+    }
   }
 
   #control(text: string): void {

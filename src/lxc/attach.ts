@@ -241,7 +241,7 @@ function toExecProcess({ pid, exit }: Launched, { stdin, stdout, stderr, termina
       if (terminal === undefined || ended || stdin?.destroyed) return
       resizeTerminal(terminal, width, height)
       // The kernel sends it too, but to any thread: those of attach-main.ts that are Node's would swallow it.
-      signalFirstThread(pid, sigwinch)
+      unlessGone(() => signalFirstThread(pid, sigwinch))
     },
     signal(number) {
       const command = ended ? undefined : commandOf(pid)
@@ -252,8 +252,18 @@ function toExecProcess({ pid, exit }: Launched, { stdin, stdout, stderr, termina
       const command = commandOf(pid)
       if (command) sendSignal(command, sigkill)
       // Without a terminal the command shares lxc-attach's process group.
-      process.kill(-pid, 'SIGKILL')
+      unlessGone(() => process.kill(-pid, 'SIGKILL'))
+      unlessGone(() => process.kill(pid, 'SIGKILL'))
     },
+  }
+}
+
+/** Does what fails where a process has ended, or has not yet made its own process group. */
+function unlessGone(act: () => unknown): void {
+  try {
+    act()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

@@ -57,7 +57,7 @@ export class ContainerCgroups {
       [...initCgroups.values()].flatMap((directory) => {
         // liblxc makes its groups beside those of the host's init.
         const base = directory.replace(/\/init\.scope$/, '')
-        return ['lxc.payload', 'lxc.monitor'].map((kind) => removeCgroup(join(base, `${kind}.${name}`)))
+        return ['lxc.payload', 'lxc.monitor'].map((kind) => removeSoon(join(base, `${kind}.${name}`)))
       }),
     )
   }
@@ -80,4 +80,9 @@ function readCgroups(pid: number): string {
   } catch {
     return ''
   }
+}
+
+/** A group is busy for a moment after the last process in it was killed. */
+async function removeSoon(directory: string): Promise<void> {
+  for (let tries = 0; tries < 20 && !(await removeCgroup(directory)); tries++) await delay(10)
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   childrenOf,
   findProcess,
@@ -114,12 +115,15 @@ export class Monitors {
    */
   async killStrays(isStray: (name: string) => boolean): Promise<ReadonlySet<string>> {
     const names = new Set<string>()
-    for (let round = 0; round < 100; round++) {
+    let quiet = 0
+    // One that forks, or changes its command line, while the list is read escapes it once but not twice.
+    for (let round = 0; round < 100 && quiet < 2; round++) {
       const strays = (await this.#find()).filter(({ name }) => isStray(name))
-      if (strays.length === 0) break
+      quiet = strays.length === 0 ? quiet + 1 : 0
       for (const { name } of strays) names.add(name)
       for (const stray of strays) this.#kill(stray, round)
       await Promise.all(strays.map(({ process }) => waitForEnd(process, 100)))
+      await delay(5)
     }
     return names
   }
