@@ -45,12 +45,16 @@ export class Operations {
     return this.list().filter(({ final }) => !final).length
   }
 
-  /** Cancels what can be cancelled and waits for all to end, at most `timeout` milliseconds. */
+  /**
+   * Cancels what can be cancelled and waits for all to end, at most `timeout` milliseconds. Sessions of clients, which
+   * may go on for ever, are not waited for: they end with their connections.
+   */
   async finish(timeout: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, timeout)
     for (const operation of this.list()) if (operation.mayCancel) operation.cancel()
-    await Promise.race([Promise.all(this.list().map(({ done }) => done)), promise])
+    const awaited = this.list().filter((operation) => operation.class !== 'websocket')
+    await Promise.race([Promise.all(awaited.map(({ done }) => done)), promise])
     clearTimeout(timer)
   }
 
