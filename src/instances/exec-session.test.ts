@@ -166,3 +166,15 @@ test('a slow reader holds back the command and not the memory', async () => {
   assert.equal(opened.received['1']?.length, 400 << 16)
   assert.ok(heldBackAt < 200, `${heldBackAt} of 400 blocks written`)
 })
+
+test('a control websocket that comes when a short command is over is closed, not refused, and only once', async () => {
+  using opened = await open(['true'])
+  const code = opened.session.run()
+  for (const channel of ['0', '1', '2'] as const) await opened.connect(channel)
+  assert.equal(await code, 0)
+
+  const late = await opened.connect('control')
+  const [closing] = (await once(late, 'close')) as [number]
+  assert.equal(closing, 1000)
+  assert.throws(() => opened.session.accept(opened.session.secrets.control ?? ''), /wrong, or was used/)
+})

@@ -65,7 +65,8 @@ export class ExecSession {
   }
 
   #connect(channel: Channel, socket: WebSocket): void {
-    if (this.#over) return socket.terminate()
+    // A short command may be over before a client that connects one websocket after the other has done with it.
+    if (this.#over) return socket.close(1000)
     this.#connected.set(channel, socket)
     if (channel === '0') socket.on('message', (data: Buffer, binary) => this.#input(data, binary))
     if (channel === 'control') socket.on('message', (data: Buffer) => this.#control(data.toString()))
@@ -91,7 +92,6 @@ export class ExecSession {
       return code
     } finally {
       this.#over = true
-      this.#unused.clear()
       for (const socket of this.#connected.values()) {
         // One that is not read can not say goodbye.
         socket.resume()

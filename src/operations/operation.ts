@@ -143,7 +143,6 @@ export class Operation {
   /** Checks the secret of a websocket before it is accepted; what it returns takes the websocket. */
   accept(secret: string): (socket: WebSocket) => void {
     if (!this.#options.accept) throw badRequest('Cannot connect to the operation: it takes no websockets')
-    if (this.final) throw badRequest('Cannot connect to the operation: it is over')
     return this.#options.accept(secret)
   }
 
