@@ -39,6 +39,7 @@ function withoutNoise(text: string): string {
       .replaceAll(/"?\b(?:(?:swap_)?usage(?:_peak)?|(?:bytes|packets)_\w+|errors_\w+|processes)"?: ?\d+/g, 'AMOUNT')
       .replaceAll(/\bveth[\da-f]{8}\b/g, 'VETH')
       .replaceAll(/\b\d{4}([-/])\d\d\1\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?/g, 'TIME')
+      .replaceAll(/\b[A-Z][a-z]{2} \d{1,2}, \d{4} at \d{1,2}:\d\d[ap]m/g, 'TIME')
       // It is a matter of luck whether the stock client still gets to say this.
       .replaceAll(/^(?:\S+: )?Try `lxc info --show-log .*$\n?/gm, '')
   )

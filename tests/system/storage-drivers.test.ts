@@ -530,6 +530,8 @@ describe('storage driver overlay, its images', () => {
   test('a container can not write to the tree of its image', async () => {
     const pool = await createPool(driver)
     await create(driver, pool, 'c1', image)
+    // The mark of a tree that is still being written to disk goes when it is.
+    await driver.settle(pool)
     const before = tree(join(pool.directory, 'images'))
     await inside({ driver, pool, name: 'c1', as: [] }, (root) => {
       rmSync(join(root, 'etc'), { recursive: true })
