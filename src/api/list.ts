@@ -16,3 +16,11 @@ export function entityUrl(path: readonly string[], project = 'default'): string 
   const query = project === 'default' ? '' : `?project=${encodeURIComponent(project)}`
   return `/1.0/${path.map(encodeURIComponent).join('/')}${query}`
 }
+
+/** Of the URLs of what uses something, those a client may know of: what is in projects that it may view. */
+export function visibleUrls(request: Pick<Request, 'may'>, urls: readonly string[]): string[] {
+  return urls.filter((url) => {
+    const project = new URL(url, 'http://lxd').searchParams.get('project') || 'default'
+    return request.may('view', project)
+  })
+}

@@ -1,25 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import type { Static, TSchema } from 'typebox'
 import type { WebSocket } from 'ws'
+import type { Action } from '#auth/authorize.ts'
+import type { Identity } from '#auth/identity.ts'
 import type { Requestor } from '#events/events.ts'
 import type { Reply } from './reply.ts'
 import type { Services } from './services.ts'
 
 /**
- * Who may call a method. `untrusted`: anyone. `authenticated`: any trusted client. The others are permissions within
- * the project of the request, in LXD's words; `admin` is full control of the server.
+ * Who may call a method. `untrusted`: anyone. `authenticated`: any client the server knows; the handler shows it what
+ * it may see. Else: who may do this, in the project of the request or with the server.
  */
-export type Access =
-  | 'untrusted'
-  | 'authenticated'
-  | 'view'
-  | 'operate-containers'
-  | 'manage-containers'
-  | 'manage-images'
-  | 'manage-networks'
-  | 'manage-profiles'
-  | 'manage-storage-volumes'
-  | 'admin'
+export type Access = 'untrusted' | 'authenticated' | Action
 
 /** The names between braces in a path: `Params<'/1.0/instances/{name}'>` has `name`. */
 export type Params<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
@@ -41,8 +33,17 @@ export interface Request<Path extends string = string, Body = unknown> {
   /** The bytes of the request, for methods that take no JSON. */
   readonly stream: IncomingMessage
   readonly requestor: Requestor
-  /** Whether the client is trusted: false only on routes with `untrusted` access. */
+  readonly identity: Identity
+  /**
+   * Whether the client is known and may view the project of the request: always so but on routes with `untrusted`
+   * access, where one that may not is a stranger.
+   */
   readonly trusted: boolean
+  /**
+   * Whether the client may do something in a project, that of the request where none is named, or with the server.
+   * For what a list leaves out, and for what a body refers to in another project.
+   */
+  readonly may: (action: Action, project?: string) => boolean
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal
   /**
@@ -56,6 +57,8 @@ export interface Request<Path extends string = string, Body = unknown> {
 export interface Method<Path extends string = string, Schema extends TSchema = TSchema> {
   readonly doc: string
   readonly access: Access
+  /** The parameter of the path that is a project's name, where the path is about a project. */
+  readonly projectParam?: string
   /** The shape of the JSON body. Fields it doesn't name are ignored, absent ones get Go's zero value. */
   readonly body?: Schema
   /** The shape of the metadata it answers with, for the reference. None where it answers with an empty object. */
@@ -69,6 +72,7 @@ export interface Method<Path extends string = string, Schema extends TSchema = T
 export interface Upgrade<Path extends string = string> {
   readonly doc: string
   readonly access: Access
+  readonly projectParam?: string
   open(services: Services, request: Omit<Request<Path>, 'body' | 'checkEtag'>): (socket: WebSocket) => void
 }
 

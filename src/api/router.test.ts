@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import Type from 'typebox'
+import { fakeIdentity } from '#auth/fake-identity.ts'
+import { stranger } from '#auth/identity.ts'
 import { conflict } from '#base/failure.ts'
 import { silentLog } from '#base/log.ts'
 import { Events } from '#events/events.ts'
@@ -16,7 +18,7 @@ import { route } from './route.ts'
 import { makeRouter } from './router.ts'
 import type { RouterOptions } from './router.ts'
 
-const requestor = { username: 'root', protocol: 'unix', address: '@' }
+const administrator = fakeIdentity([{ role: 'admin' }])
 
 function makeOptions(more: Partial<RouterOptions> = {}): RouterOptions {
   const events = new Events({ log: silentLog })
@@ -67,8 +69,8 @@ function makeOptions(more: Partial<RouterOptions> = {}): RouterOptions {
     services: { events, operations, shutdown: async () => {} } as unknown as RouterOptions['services'],
     log: silentLog,
     ready: () => true,
-    identify: () => ({ trusted: true, requestor }),
-    checkProject: () => {},
+    identify: async () => administrator,
+    projects: { has: (name) => name === 'default', effective: (name) => name },
     ...more,
   }
 }
@@ -155,7 +157,7 @@ test('a bug becomes a 500, an unknown path a 404, a method the path does not hav
 })
 
 test('an untrusted client gets only what is marked for it', async () => {
-  const app = makeRouter(makeOptions({ identify: () => ({ trusted: false, requestor }) }))
+  const app = makeRouter(makeOptions({ identify: async () => stranger('192.0.2.1:1') }))
   assert.equal((await app.inject({ method: 'POST', url: '/1.0/things' })).statusCode, 201)
   assert.equal((await app.inject('/1.0/things/a')).statusCode, 403)
   assert.equal((await app.inject('/1.0/operations')).statusCode, 403)

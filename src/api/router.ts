@@ -1,22 +1,19 @@
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
+import { allows } from '#auth/authorize.ts'
+import type { Identity } from '#auth/identity.ts'
 import { explain, Failure, notFound, notImplemented, unavailable } from '#base/failure.ts'
 import type { Log } from '#base/log.ts'
-import type { Requestor } from '#events/events.ts'
 import { decode } from '#schema/decode.ts'
 import { readJson } from './body.ts'
+import { decide } from './decide.ts'
+import type { ProjectFacts } from './decide.ts'
 import { checkEtag, etagOf } from './etag.ts'
 import type { Reply } from './reply.ts'
 import type { Method, Request, Route } from './route.ts'
 import type { Services } from './services.ts'
 import { statusOf } from './status.ts'
-
-/** Who is at the other end of a connection. */
-export interface Identity {
-  readonly trusted: boolean
-  readonly requestor: Requestor
-}
 
 export interface RouterOptions {
   readonly routes: readonly Route[]
@@ -24,9 +21,8 @@ export interface RouterOptions {
   readonly log: Log
   /** Whether the daemon has come up; before that only `early` methods answer. */
   readonly ready: () => boolean
-  readonly identify: (request: IncomingMessage) => Identity
-  /** Throws a not-found Failure for a project that the client may not know of. */
-  readonly checkProject: (name: string) => void
+  readonly identify: (request: IncomingMessage) => Promise<Identity>
+  readonly projects: ProjectFacts
 }
 
 const verbs = ['get', 'head', 'put', 'patch', 'post', 'delete'] as const
@@ -80,13 +76,17 @@ async function answer(options: RouterOptions, method: Method, http: FastifyReque
   })
   try {
     if (!method.early && !options.ready()) throw unavailable('LXD daemon is starting up')
-    const identity = options.identify(http.raw)
+    const identity = await options.identify(http.raw)
     // The path only: a query may hold secrets.
     const path = http.url.split('?', 1)[0]
     options.log.debug('Handling API request', { method: http.method, path, ...identity.requestor })
-    authorize(method, identity)
-    const request = takeApart(http, identity, gone.signal)
-    if (request.query['project'] !== undefined) options.checkProject(request.project)
+    const request = requestOf(options.projects, method, {
+      raw: http.raw,
+      params: http.params as Record<string, string>,
+      query: http.query as Record<string, string>,
+      identity,
+      signal: gone.signal,
+    })
     const body = method.body ? decode(method.body, await readJson(http.raw)) : undefined
     const answered = await method.handle(options.services, {
       ...request,
@@ -108,46 +108,41 @@ async function answer(options: RouterOptions, method: Method, http: FastifyReque
   return reply
 }
 
-/** Denies by default: an untrusted client gets what is marked for it, and else LXD's answer to strangers. */
-export function authorize(method: { readonly access: Method['access'] }, identity: Identity): void {
-  if (method.access !== 'untrusted' && !identity.trusted) throw new Failure('forbidden', 'not authorized')
-}
-
 type Bare = Omit<Request, 'body' | 'checkEtag'>
 
-function takeApart(http: FastifyRequest, identity: Identity, signal: AbortSignal): Bare {
-  return requestOf({
-    raw: http.raw,
-    params: http.params as Record<string, string>,
-    query: http.query as Record<string, string>,
-    identity,
-    signal,
-  })
-}
-
-/** What handlers get to see of a request. */
-export function requestOf(parts: {
-  readonly raw: IncomingMessage
-  readonly params: Readonly<Record<string, string>>
-  readonly query: Readonly<Record<string, string>>
-  readonly identity: Identity
-  readonly signal: AbortSignal
-}): Bare {
+/** Decides whether the client may ask this, and gives what handlers get to see of the request. */
+export function requestOf(
+  projects: ProjectFacts,
+  { access, projectParam }: Pick<Method, 'access' | 'projectParam'>,
+  parts: {
+    readonly raw: IncomingMessage
+    readonly params: Readonly<Record<string, string>>
+    readonly query: Readonly<Record<string, string>>
+    readonly identity: Identity
+    readonly signal: AbortSignal
+  },
+): Bare {
   const { raw, params, query, identity, signal } = parts
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(raw.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
   }
+  const allProjects = ['true', '1'].includes(query['all-projects'] ?? '')
+  const inPath = projectParam === undefined ? undefined : params[projectParam]
+  const trusted = decide(identity, { access, inPath, inQuery: query['project'] || undefined, allProjects }, projects)
+  const project = query['project'] || 'default'
   return {
     params,
     query,
     headers,
-    project: query['project'] || 'default',
-    allProjects: ['true', '1'].includes(query['all-projects'] ?? ''),
+    project,
+    allProjects,
     recursion: /^\d$/.test(query['recursion'] ?? '') ? Number(query['recursion']) : 0,
     stream: raw,
     requestor: identity.requestor,
-    trusted: identity.trusted,
+    identity,
+    trusted,
+    may: (action, where = project) => allows(identity, action, { project: where }),
     signal,
   }
 }

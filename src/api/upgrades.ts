@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import { Failure, explain, notFound } from '#base/failure.ts'
+import { Failure, badRequest, explain, notFound, unavailable } from '#base/failure.ts'
 import type { Route, Upgrade } from './route.ts'
 import { STATUS_CODES } from './node-http.ts'
-import { authorize, errorBody, parseQuery, requestOf } from './router.ts'
+import { errorBody, parseQuery, requestOf } from './router.ts'
 import type { RouterOptions } from './router.ts'
 import { statusOf } from './status.ts'
 
@@ -23,18 +23,17 @@ export function makeUpgrader(options: RouterOptions) {
 
   return (http: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
-    let accept
-    try {
-      accept = open(options, targets, http, socket)
-    } catch (error) {
-      if (!(error instanceof Failure)) options.log.error('Upgrade failed', { url: http.url, error: explain(error) })
-      refuse(socket, error)
-      return
-    }
-    server.handleUpgrade(http, socket, head, (websocket) => {
-      websocket.on('error', () => websocket.terminate())
-      accept(websocket)
-    })
+    open(options, targets, http, socket).then(
+      (accept) =>
+        server.handleUpgrade(http, socket, head, (websocket) => {
+          websocket.on('error', () => websocket.terminate())
+          accept(websocket)
+        }),
+      (error: unknown) => {
+        if (!(error instanceof Failure)) options.log.error('Upgrade failed', { url: http.url, error: explain(error) })
+        refuse(socket, error)
+      },
+    )
   }
 }
 
@@ -46,22 +45,33 @@ function toTarget(route: Route): Target[] {
   return [{ pattern, upgrade: route.upgrade }]
 }
 
-function open(options: RouterOptions, targets: readonly Target[], http: IncomingMessage, socket: Duplex) {
-  const { pathname, search } = new URL(http.url ?? '/', 'http://lxd')
+async function open(options: RouterOptions, targets: readonly Target[], http: IncomingMessage, socket: Duplex) {
+  if (!options.ready()) throw unavailable('LXD daemon is starting up')
+  const [path = '', search = ''] = (http.url ?? '').split('?', 2)
   for (const { pattern, upgrade } of targets) {
-    const match = pattern.exec(pathname)
+    const match = pattern.exec(path)
     if (!match) continue
-    const identity = options.identify(http)
-    authorize(upgrade, identity)
+    const identity = await options.identify(http)
     const gone = new AbortController()
     socket.once('close', () => gone.abort())
-    const params = Object.fromEntries(
-      Object.entries(match.groups ?? {}).map(([name, text]) => [name, decodeURIComponent(text)]),
-    )
-    const request = requestOf({ raw: http, params, query: parseQuery(search), identity, signal: gone.signal })
+    const request = requestOf(options.projects, upgrade, {
+      raw: http,
+      params: decodeAll(match.groups ?? {}),
+      query: parseQuery(search),
+      identity,
+      signal: gone.signal,
+    })
     return upgrade.open(options.services, request)
   }
   throw notFound('not found')
+}
+
+function decodeAll(groups: Readonly<Record<string, string>>): Record<string, string> {
+  try {
+    return Object.fromEntries(Object.entries(groups).map(([name, text]) => [name, decodeURIComponent(text)]))
+  } catch (cause) {
+    throw badRequest('Invalid path: expected percent-encoded UTF-8', { cause })
+  }
 }
 
 function refuse(socket: Duplex, error: unknown): void {

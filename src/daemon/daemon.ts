@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { routes } from '#api/all.ts'
+import { Connections } from '#auth/connections.ts'
+import { IdentityResolver } from '#auth/resolver.ts'
 import { listenUnix, makeServer } from '#api/listener.ts'
 import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
@@ -14,7 +16,6 @@ import { runtimeName } from '#instances/instance-name.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import { makeDirectories } from './directories.ts'
 import type { Host } from './host.ts'
-import { identifyLocal } from './identify.ts'
 import { makeParts, servicesOf } from './parts.ts'
 import type { Parts } from './parts.ts'
 
@@ -80,18 +81,22 @@ function socketOf(directory: string): string {
 
 async function serve(options: DaemonOptions, parts: Parts, services: Services, ready: () => boolean) {
   const { directory, gid, descriptor } = options
+  const connections = new Connections()
+  const resolver = new IdentityResolver({ connections })
   const routerOptions: RouterOptions = {
     routes,
     services,
     log: parts.log,
     ready,
-    identify: identifyLocal(),
-    checkProject: (name) => parts.projects.check(name),
+    identify: (request) => resolver.resolve(request),
+    projects: parts.projects,
   }
   const app = makeRouter(routerOptions)
   await app.ready()
   const where = descriptor === undefined ? { path: socketOf(directory), gid } : { descriptor }
-  return { app, listener: await listenUnix(makeServer(app, routerOptions), where) }
+  const server = makeServer(app, routerOptions)
+  server.on('connection', (socket) => connections.add(socket, { door: 'unix', address: '@' }))
+  return { app, listener: await listenUnix(server, where) }
 }
 
 /** Brings the host in line with the store: what a crash left half made goes, what runs is taken up. */

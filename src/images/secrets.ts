@@ -1,5 +1,5 @@
-import { timingSafeEqual } from 'node:crypto'
 import { newSecret } from '#base/id.ts'
+import { sameSecret } from '#base/same-secret.ts'
 import type { ImageRecord } from '#store/image-record.ts'
 
 /** Milliseconds a secret stays good after its first use: a client asks for the image, then for its files. */
@@ -28,7 +28,7 @@ export class ImageSecrets {
   allows(secret: string | undefined, { project, fingerprint }: ImageRecord): boolean {
     if (secret === undefined) return false
     for (const [known, entry] of this.#entries) {
-      if (entry.project !== project || entry.fingerprint !== fingerprint || !isSame(known, secret)) continue
+      if (entry.project !== project || entry.fingerprint !== fingerprint || !sameSecret(known, secret)) continue
       if (!entry.used) this.#use(known, entry)
       return true
     }
@@ -42,9 +42,4 @@ export class ImageSecrets {
       entry.spent.resolve()
     }, goodFor).unref()
   }
-}
-
-function isSame(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)]
-  return left.length === right.length && timingSafeEqual(left, right)
 }

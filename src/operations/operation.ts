@@ -2,6 +2,7 @@ import type { WebSocket } from 'ws'
 import { Failure, badRequest, explain } from '#base/failure.ts'
 import type { Progress } from '#base/progress.ts'
 import type { Requestor } from '#events/events.ts'
+import { sameSecret } from '#base/same-secret.ts'
 import { Undo } from '#base/undo.ts'
 
 /** LXD's status codes of an operation; 200 and more are final. */
@@ -144,6 +145,16 @@ export class Operation {
   accept(secret: string): (socket: WebSocket) => void {
     if (!this.#options.accept) throw badRequest('Cannot connect to the operation: it takes no websockets')
     return this.#options.accept(secret)
+  }
+
+  /** Whether a text is one of the secrets that whoever started the operation was given. */
+  hasSecret(text: string): boolean {
+    const { secret, fds } = (this.#options.privateMetadata ?? {}) as {
+      readonly secret?: unknown
+      readonly fds?: object
+    }
+    const known = [secret, ...Object.values(fds ?? {})].filter((one): one is string => typeof one === 'string')
+    return known.some((one) => sameSecret(one, text))
   }
 
   /** The API's view of the operation; `withSecrets` for whoever started it. */

@@ -30,8 +30,12 @@ export class Operations {
     return operation
   }
 
+  find(id: string): Operation | undefined {
+    return this.#operations.get(id)
+  }
+
   get(id: string): Operation {
-    const operation = this.#operations.get(id)
+    const operation = this.find(id)
     if (!operation) throw notFound('Operation not found')
     return operation
   }

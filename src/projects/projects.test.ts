@@ -93,7 +93,7 @@ test('names and keys that can not be are refused, and nothing is made', async ()
 test('a project that is not there is named', async () => {
   const { projects } = await makeProjects()
   assert.throws(() => projects.get('nope'), { message: 'Project not found', kind: 'not-found' })
-  assert.throws(() => projects.check('nope'), { message: 'Failed loading project "nope"', kind: 'not-found' })
+  assert.equal(projects.has('nope'), false)
   assert.throws(() => projects.effective('nope', 'images'), { kind: 'not-found' })
 })
 

@@ -66,16 +66,13 @@ export class Projects {
     return this.#records.list().map(({ value }) => value)
   }
 
-  /** Throws a not-found Failure where there is no such project: what every request that names one goes through. */
-  check(name: string): void {
-    if (this.#records.get(name)) return
-    throw notFound(`Failed loading project "${name}"`, { cause: notFound('Project not found') })
+  has(name: string): boolean {
+    return this.#records.get(name) !== undefined
   }
 
   /** The project whose images, profiles, networks or volumes `name` uses: itself, or "default". */
   effective(name: string, feature: ProjectFeature): string {
     if (name === 'default') return name
-    this.check(name)
     return hasFeature(this.get(name).value, feature) ? name : 'default'
   }
 

@@ -1,3 +1,4 @@
+import { fakeIdentity } from '#auth/fake-identity.ts'
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -45,8 +46,8 @@ async function setUp(t: TestContext) {
     services: { networks } as unknown as Services,
     log: silentLog,
     ready: () => true,
-    identify: () => ({ trusted: true, requestor }),
-    checkProject: () => {},
+    identify: async () => ({ ...fakeIdentity([{ role: 'admin' }]), requestor }),
+    projects: { has: () => true, effective: (name) => name },
   })
   t.after(async () => {
     await app.close()

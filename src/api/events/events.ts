@@ -35,7 +35,7 @@ export const events = route('/1.0/events', {
   upgrade: {
     doc: 'Get the event stream.',
     access: 'authenticated',
-    open(services, { query, project, allProjects }) {
+    open(services, { query, project, allProjects, may }) {
       const wanted = readTypes(query['type'])
       if (allProjects && query['project'] !== undefined) {
         throw badRequest('Cannot use "project" together with "all-projects"')
@@ -44,6 +44,9 @@ export const events = route('/1.0/events', {
         const subscription = services.events.subscribe((event) => {
           if (!wanted.includes(event.type)) return
           if (!allProjects && event.project !== '' && event.project !== project) return
+          // Log lines tell of everything; what is of no project is the server's.
+          const isServers = event.type === 'logging' || event.project === ''
+          if (isServers ? !may('view-server') : !may('view', event.project)) return
           send(socket, event)
         })
         socket.on('close', () => subscription[Symbol.dispose]())

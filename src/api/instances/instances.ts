@@ -17,12 +17,14 @@ import type { Services } from '../services.ts'
 import { changeState, readAction } from './change-state.ts'
 import { fullInstance } from './full-instance.ts'
 
-type Listing = Pick<Request, 'project' | 'allProjects' | 'recursion' | 'query' | 'stream'>
+type Listing = Pick<Request, 'project' | 'allProjects' | 'recursion' | 'query' | 'stream' | 'may'>
 
 /** The list in any of its forms, from one filtered set of records. */
 async function listInstances(services: Services, request: Listing) {
   const { instances, runtime } = services
-  const records = request.allProjects ? instances.list() : instances.list(request.project)
+  const records = request.allProjects
+    ? instances.list().filter(({ project }) => request.may('view', project))
+    : instances.list(request.project)
   const matches = parseFilter(request.query['filter'])
   const view = (record: InstanceRecord) =>
     viewInstance(instances.expand(record), runtime.status(runtimeName(record.project, record.name)))

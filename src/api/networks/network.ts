@@ -1,7 +1,13 @@
-import { entityUrl } from '../list.ts'
+import { entityUrl, visibleUrls } from '../list.ts'
 import { created, done, sync } from '../reply.ts'
 import { route } from '../route.ts'
+import type { Request } from '../route.ts'
 import { Network, NetworkPatch, NetworkPost, NetworkPut } from '#schema/network.ts'
+
+/** A network as a client may see it. */
+export function networkJson(network: Network, request: Pick<Request, 'may'>): Network {
+  return { ...network, used_by: visibleUrls(request, network.used_by) }
+}
 
 /** `/1.0/networks/{name}` */
 export const network = route('/1.0/networks/{name}', {
@@ -9,9 +15,9 @@ export const network = route('/1.0/networks/{name}', {
     doc: 'Get a network.',
     access: 'view',
     reply: Network,
-    async handle(services, { params }) {
-      const found = await services.networks.get(params.name)
-      return sync(found, etag(found))
+    async handle(services, request) {
+      const found = await services.networks.get(request.params.name)
+      return sync(networkJson(found, request), etag(found))
     },
   },
   put: {

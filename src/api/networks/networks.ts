@@ -1,6 +1,7 @@
 import { created } from '../reply.ts'
 import { entityUrl, listReply } from '../list.ts'
 import { route } from '../route.ts'
+import { networkJson } from './network.ts'
 import { listOf } from '#schema/common.ts'
 import { Network, NetworksPost } from '#schema/network.ts'
 
@@ -13,7 +14,7 @@ export const networks = route('/1.0/networks', {
     async handle(services, request) {
       return listReply(request, await services.networks.list(), {
         url: ({ name }) => entityUrl(['networks', name]),
-        object: (network) => network,
+        object: (network) => networkJson(network, request),
       })
     },
   },

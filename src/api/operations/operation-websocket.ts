@@ -1,5 +1,6 @@
-import { badRequest } from '#base/failure.ts'
+import { badRequest, forbidden, notFound } from '#base/failure.ts'
 import { route } from '../route.ts'
+import { maySee } from './find-operation.ts'
 
 /** Connects to an operation of class `websocket` with one of the secrets its creator was given. */
 export const operationWebsocket = route('/1.0/operations/{id}/websocket', {
@@ -13,9 +14,12 @@ export const operationWebsocket = route('/1.0/operations/{id}/websocket', {
   upgrade: {
     doc: 'Connect to an operation by websocket.',
     access: 'untrusted',
-    open(services, { params, query }) {
-      const operation = services.operations.get(params.id)
-      return operation.accept(query['secret'] ?? '')
+    open(services, request) {
+      const { identity, params, query } = request
+      const operation = services.operations.find(params.id)
+      const mayKnow = operation && (maySee(request, operation) || operation.hasSecret(query['secret'] ?? ''))
+      if (mayKnow) return operation.accept(query['secret'] ?? '')
+      throw identity.trusted ? notFound('Operation not found') : forbidden('not authorized')
     },
   },
 })

@@ -1,6 +1,7 @@
 import { Operation } from '#schema/operation.ts'
 import { done, sync } from '../reply.ts'
 import { route } from '../route.ts'
+import { checkMayCancel, findOperation } from './find-operation.ts'
 
 /** One operation. */
 export const operation = route('/1.0/operations/{id}', {
@@ -8,13 +9,15 @@ export const operation = route('/1.0/operations/{id}', {
     doc: 'Get an operation.',
     access: 'authenticated',
     reply: Operation,
-    handle: (services, { params }) => sync(services.operations.get(params.id).toJson()),
+    handle: (services, request) => sync(findOperation(services, request).toJson()),
   },
   delete: {
     doc: 'Cancel an operation.',
     access: 'authenticated',
-    handle(services, { params, requestor }) {
-      const found = services.operations.get(params.id)
+    handle(services, request) {
+      const { requestor } = request
+      const found = findOperation(services, request)
+      checkMayCancel(request, found)
       found.cancel()
       services.events.lifecycle({
         action: 'operation-cancelled',

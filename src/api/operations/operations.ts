@@ -1,4 +1,5 @@
 import { sync } from '../reply.ts'
+import { maySee } from './find-operation.ts'
 import { route } from '../route.ts'
 
 /** The operations under way, by status: URLs, or with `recursion=1` objects. */
@@ -10,6 +11,7 @@ export const operations = route('/1.0/operations', {
       const byStatus: Record<string, unknown[]> = {}
       for (const operation of services.operations.list()) {
         if (!request.allProjects && operation.project !== '' && operation.project !== request.project) continue
+        if (!maySee(request, operation)) continue
         const shown = request.recursion > 0 ? operation.toJson() : `/1.0/operations/${operation.id}`
         ;(byStatus[operation.status.toLowerCase()] ??= []).push(shown)
       }

@@ -1,16 +1,17 @@
 import { Profile, ProfilePatch, ProfilePost, ProfilePut } from '#schema/profile.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
-import { entityUrl } from '../list.ts'
+import { entityUrl, visibleUrls } from '../list.ts'
 import { created, done, sync } from '../reply.ts'
 import { route } from '../route.ts'
+import type { Request } from '../route.ts'
 import type { Services } from '../services.ts'
 
 /** A profile as the API shows it. */
-export function profileJson(services: Services, profile: ProfileRecord): Profile {
+export function profileJson(services: Services, profile: ProfileRecord, request: Pick<Request, 'may'>): Profile {
   const { config, description, devices, name } = profile
   const users = services.profiles.users(profile)
-  const used_by = users.map(({ value }) => entityUrl(['instances', value.name], value.project))
-  return { config, description, devices, name, used_by }
+  const urls = users.map(({ value }) => entityUrl(['instances', value.name], value.project))
+  return { config, description, devices, name, used_by: visibleUrls(request, urls) }
 }
 
 function etag({ config, description, devices }: ProfileRecord): unknown {
@@ -22,9 +23,9 @@ export const profile = route('/1.0/profiles/{name}', {
     doc: 'Get a profile.',
     access: 'view',
     reply: Profile,
-    handle(services, { params, project }) {
-      const found = services.profiles.get(project, params.name)
-      return sync(profileJson(services, found), etag(found))
+    handle(services, request) {
+      const found = services.profiles.get(request.project, request.params.name)
+      return sync(profileJson(services, found, request), etag(found))
     },
   },
   put: {

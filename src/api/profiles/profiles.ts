@@ -13,7 +13,7 @@ export const profiles = route('/1.0/profiles', {
     handle: (services, request) =>
       listReply(request, services.profiles.list(request.project), {
         url: ({ name, project }) => entityUrl(['profiles', name], project),
-        object: (profile) => profileJson(services, profile),
+        object: (profile) => profileJson(services, profile, request),
       }),
   },
   post: {

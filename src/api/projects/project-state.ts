@@ -6,7 +6,8 @@ import { route } from '../route.ts'
 export const projectState = route('/1.0/projects/{name}/state', {
   get: {
     doc: 'Get what a project may use and does use.',
-    access: 'authenticated',
+    access: 'view',
+    projectParam: 'name',
     reply: ProjectState,
     handle(services, { params }) {
       const { instances, networks } = services.projects.contents(params.name)

@@ -18,7 +18,8 @@ function etag({ name, description, config }: ProjectRecord): unknown {
 export const project = route('/1.0/projects/{name}', {
   get: {
     doc: 'Get a project.',
-    access: 'authenticated',
+    access: 'view',
+    projectParam: 'name',
     reply: Project,
     handle(services, { params }) {
       const { value } = services.projects.get(params.name)
@@ -27,7 +28,8 @@ export const project = route('/1.0/projects/{name}', {
   },
   put: {
     doc: 'Replace the configuration of a project.',
-    access: 'admin',
+    access: 'edit-project',
+    projectParam: 'name',
     body: ProjectPut,
     async handle(services, { params, body, checkEtag, requestor }) {
       checkEtag(etag(services.projects.get(params.name).value))
@@ -37,7 +39,8 @@ export const project = route('/1.0/projects/{name}', {
   },
   patch: {
     doc: 'Change parts of the configuration of a project.',
-    access: 'admin',
+    access: 'edit-project',
+    projectParam: 'name',
     body: ProjectPatch,
     async handle(services, { params, body, checkEtag, requestor }) {
       const { value } = services.projects.get(params.name)

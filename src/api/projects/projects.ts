@@ -11,10 +11,14 @@ export const projects = route('/1.0/projects', {
     access: 'authenticated',
     reply: listOf(Project),
     handle: (services, request) =>
-      listReply(request, services.projects.list(), {
-        url: ({ name }) => entityUrl(['projects', name]),
-        object: (project) => projectJson(services, project),
-      }),
+      listReply(
+        request,
+        services.projects.list().filter(({ name }) => request.may('view', name)),
+        {
+          url: ({ name }) => entityUrl(['projects', name]),
+          object: (project) => projectJson(services, project),
+        },
+      ),
   },
   post: {
     doc: 'Add a project.',

@@ -25,10 +25,10 @@ export const server = route('/1.0', {
     doc: 'Get the server: what it can, what it runs on, how it is configured.',
     access: 'untrusted',
     reply: Server,
-    handle(services, { trusted, project }) {
-      if (!trusted) return sync(publicPart(services, false))
+    handle(services, { identity, may, project }) {
+      if (!identity.trusted) return sync(publicPart(services, false))
       const shown: Server = {
-        config: { ...services.serverConfig.get() },
+        config: may('view-server') ? { ...services.serverConfig.get() } : {},
         ...publicPart(services, true),
         environment: services.environment.describe(project),
       }

@@ -17,17 +17,17 @@ export function readVolumeType(text: string): VolumeType {
   return type
 }
 
-type Asked = Pick<Request, 'project' | 'allProjects'>
+type Asked = Pick<Request, 'project' | 'allProjects' | 'may'>
 
 /** The volumes of a type in a pool that belong to the project of the request. Images belong to "default". */
 export async function findVolumes(
   { pools, projects }: Services,
-  { project, allProjects }: Asked,
+  { project, allProjects, may }: Asked,
   where: { readonly pool: string; readonly type: VolumeType },
 ): Promise<StorageVolume[]> {
   pools.checkPool(where.pool)
   if (where.type === 'container') {
-    const names = allProjects ? projects.list().map(({ name }) => name) : [project]
+    const names = allProjects ? projects.list().flatMap(({ name }) => (may('view', name) ? [name] : [])) : [project]
     return names
       .flatMap((name) => pools.instancesIn(where.pool, name))
       .map((one) => ({
@@ -38,7 +38,12 @@ export async function findVolumes(
         created_at: one.createdAt,
       }))
   }
-  if (where.type !== 'image' || (project !== 'default' && !allProjects) || !pools.isAvailable(where.pool)) return []
+  if (
+    where.type !== 'image' ||
+    !(project === 'default' || (allProjects && may('view', 'default'))) ||
+    !pools.isAvailable(where.pool)
+  )
+    return []
   const images = await pools.imagesIn(where.pool)
   return images.map((name) => ({
     ...commonOf(where.type),

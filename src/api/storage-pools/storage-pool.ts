@@ -1,18 +1,25 @@
 import { StoragePool, StoragePoolPatch, StoragePoolPut } from '#schema/storage-pool.ts'
 import type { PoolRecord } from '#store/pool-record.ts'
+import { visibleUrls } from '../list.ts'
 import { done, sync } from '../reply.ts'
 import { route } from '../route.ts'
+import type { Request } from '../route.ts'
 import type { Services } from '../services.ts'
 
 /** A storage pool as the API shows it. */
-export async function storagePoolJson({ pools }: Services, record: PoolRecord): Promise<StoragePool> {
+export async function storagePoolJson(
+  { pools }: Services,
+  record: PoolRecord,
+  request: Pick<Request, 'may'>,
+): Promise<StoragePool> {
   const { config, description, name, driver } = record
   return {
-    config,
+    // Tells of the host's paths and devices.
+    config: request.may('view-server') ? config : {},
     description,
     name,
     driver,
-    used_by: await pools.usedBy(name),
+    used_by: visibleUrls(request, await pools.usedBy(name)),
     status: pools.isAvailable(name) ? 'Created' : 'Unavailable',
     locations: ['none'],
   }
@@ -27,9 +34,9 @@ export const storagePool = route('/1.0/storage-pools/{name}', {
     doc: 'Get a storage pool.',
     access: 'authenticated',
     reply: StoragePool,
-    async handle(services, { params }) {
-      const record = services.pools.get(params.name)
-      return sync(await storagePoolJson(services, record), etag(record))
+    async handle(services, request) {
+      const record = services.pools.get(request.params.name)
+      return sync(await storagePoolJson(services, record, request), etag(record))
     },
   },
   put: {

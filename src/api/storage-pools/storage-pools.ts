@@ -12,7 +12,8 @@ export const storagePools = route('/1.0/storage-pools', {
     reply: listOf(StoragePool),
     async handle(services, request) {
       const records = services.pools.list()
-      if (request.recursion > 0) return sync(await Promise.all(records.map((one) => storagePoolJson(services, one))))
+      if (request.recursion > 0)
+        return sync(await Promise.all(records.map((one) => storagePoolJson(services, one, request))))
       return listReply(request, records, { url: ({ name }) => entityUrl(['storage-pools', name]), object: () => {} })
     },
   },

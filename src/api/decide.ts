@@ -1,0 +1,74 @@
+import { allows, isServerAction } from '#auth/authorize.ts'
+import type { Action } from '#auth/authorize.ts'
+import type { Identity } from '#auth/identity.ts'
+import { forbidden, notFound } from '#base/failure.ts'
+import type { Failure } from '#base/failure.ts'
+import type { ProjectFeature } from '#projects/project-keys.ts'
+import type { Access } from './route.ts'
+
+/** What is asked for: the access a route needs, and the projects the request names. */
+export interface Asked {
+  readonly access: Access
+  /** The project in the path, where the route is about one. */
+  readonly inPath: string | undefined
+  /** `?project=` as given. */
+  readonly inQuery: string | undefined
+  readonly allProjects: boolean
+}
+
+/** What a decision needs to know of the projects there are. */
+export interface ProjectFacts {
+  has(name: string): boolean
+  effective(name: string, feature: ProjectFeature): string
+}
+
+/** The project whose things an action changes, where projects may share them. */
+const featureOf: Readonly<Partial<Record<Action, ProjectFeature>>> = {
+  'manage-images': 'images',
+  'manage-networks': 'networks',
+  'manage-profiles': 'profiles',
+  'manage-storage-volumes': 'storage.volumes',
+}
+
+/**
+ * Throws where the client may not do what it asks. A project that it may not view is, to it, not there: the answers
+ * are the same. Returns whether the client is to be treated as a trusted one: on what is open to strangers, a client that may not view the project of
+ * the request gets what strangers get.
+ */
+export function decide(identity: Identity, asked: Asked, projects: ProjectFacts): boolean {
+  const { access, inPath, inQuery, allProjects } = asked
+  const views = (project: string) => projects.has(project) && allows(identity, 'view', { project })
+  if (access === 'untrusted') {
+    // Who may know all projects is told of a name that is wrong.
+    if (inQuery !== undefined && !projects.has(inQuery) && allows(identity, 'view-server'))
+      throw unknownProject(inQuery)
+    return identity.trusted && views(inQuery ?? 'default')
+  }
+  if (access !== 'authenticated' && isServerAction(access)) {
+    if (!allows(identity, access)) throw notAuthorized()
+    if (inQuery !== undefined && !projects.has(inQuery)) throw unknownProject(inQuery)
+    return true
+  }
+  if (!identity.trusted) throw notAuthorized()
+  if (inQuery !== undefined && !views(inQuery)) throw unknownProject(inQuery)
+  if (inPath !== undefined && !views(inPath)) throw notFound('Project not found')
+  if (access === 'authenticated' || (allProjects && access === 'view')) return true
+
+  const project = inPath ?? inQuery ?? 'default'
+  if (!views(project)) throw unknownProject(project)
+  const feature = featureOf[access]
+  if (!allows(identity, access, { project: feature ? projects.effective(project, feature) : project })) {
+    throw notAuthorized()
+  }
+  return true
+}
+
+/** What strangers are told, whatever they ask for, and others of what they may not do. */
+function notAuthorized(): Failure {
+  return forbidden('not authorized')
+}
+
+/** LXD's words for a project that is not there. */
+export function unknownProject(name: string): Failure {
+  return notFound(`Failed loading project "${name}"`, { cause: notFound('Project not found') })
+}
