@@ -122,6 +122,15 @@ remote list -f csv
 remote get-default
 alias list
 operation show nope
+warning list
+warning list -a -f csv
+warning list -f json
+warning list -f yaml
+warning list -c uL
+warning list -c Q
+warning show nope
+warning ack nope
+warning delete nope
 version
 version nope:
 query /1.0/instances

@@ -36,6 +36,8 @@ import { storageVolume } from './storage-pools/storage-volume.ts'
 import { storageVolumes } from './storage-pools/storage-volumes.ts'
 import { storageVolumesType } from './storage-pools/storage-volumes-type.ts'
 import { storageVolumeState } from './storage-pools/storage-volume-state.ts'
+import { warning } from './warnings/warning.ts'
+import { warnings } from './warnings/warnings.ts'
 import type { Route } from './route.ts'
 
 const listed: readonly Route[] = [
@@ -75,6 +77,8 @@ const listed: readonly Route[] = [
   storageVolumes,
   storageVolumesType,
   storageVolumeState,
+  warning,
+  warnings,
   ready,
   shutdown,
 ]

@@ -115,7 +115,7 @@ const known: readonly (readonly [name: string, ...needs: readonly string[]])[] =
   ['instance_bulk_state_change', 'PUT /1.0/instances'],
   ['network_acl', 'POST /1.0/network-acls'],
   ['project_usage', 'GET /1.0/projects/{name}/state'],
-  ['warnings', 'GET /1.0/warnings'],
+  ['warnings', 'GET /1.0/warnings', 'PUT /1.0/warnings/{uuid}', 'DELETE /1.0/warnings/{uuid}'],
   ['server_supported_storage_drivers'],
   ['event_lifecycle_requestor_address', 'GET /1.0/events'],
   ['resources_gpu_usb', 'GET /1.0/resources'],

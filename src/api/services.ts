@@ -14,6 +14,7 @@ import type { Projects } from '#projects/projects.ts'
 import type { Resources } from '#schema/resources.ts'
 import type { Environment } from '#server/environment.ts'
 import type { ServerConfig } from '#server/server-config.ts'
+import type { Warnings } from '#warnings/warnings.ts'
 
 /** All parts of the daemon that handlers call. Made in `daemon/daemon.ts`. */
 export interface Services {
@@ -38,6 +39,7 @@ export interface Services {
   readonly extensions: readonly string[]
   readonly pools: Pools
   readonly profiles: Profiles
+  readonly warnings: Warnings
   /**
    * Stops the instances and then the daemon. Resolves when the instances are down; operations get `timeout`
    * milliseconds to end, or none at all with `force`.

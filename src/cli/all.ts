@@ -150,6 +150,16 @@ const storage: Tree = {
   },
 }
 
+const warning: Tree = {
+  acknowledge: {
+    aliases: ['ack'],
+    load: async () => (await import('./warning/warning-acknowledge.ts')).warningAcknowledge,
+  },
+  delete: { aliases: ['rm'], load: async () => (await import('./warning/warning-delete.ts')).warningDelete },
+  list: { aliases: ['ls'], load: async () => (await import('./warning/warning-list.ts')).warningList },
+  show: { load: async () => (await import('./warning/warning-show.ts')).warningShow },
+}
+
 /** Every command of `lxc`. Each is loaded when it is called. */
 export const all: Tree = {
   alias: { load: async () => (await import('./alias/alias.ts')).alias, commands: alias },
@@ -176,4 +186,5 @@ export const all: Tree = {
   stop: { load: async () => (await import('./instance/stop.ts')).stop },
   storage: { load: async () => (await import('./storage/storage.ts')).storage, commands: storage },
   version: { load: async () => (await import('./server/version.ts')).version },
+  warning: { load: async () => (await import('./warning/warning.ts')).warning, commands: warning },
 }

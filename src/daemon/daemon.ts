@@ -18,6 +18,7 @@ import { makeDirectories } from './directories.ts'
 import type { Host } from './host.ts'
 import { makeParts, servicesOf } from './parts.ts'
 import type { Parts } from './parts.ts'
+import { repeat } from './repeat.ts'
 
 export interface DaemonOptions {
   /** LXD_DIR. */
@@ -41,11 +42,14 @@ export interface Daemon extends AsyncDisposable {
 /** Starts the daemon. Reading it gives the order; stopping goes the other way, also where starting fails. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { directory, host } = options
+  const started = Date.now()
   await using stack = new AsyncDisposableStack()
   await makeDirectories(directory)
 
   const store = stack.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
   const parts = await makeParts({ directory, log: options.log, store, host })
+  stack.defer(() => parts.warnings.flush())
+  stack.use(repeat({ name: 'Pruning warnings', pause: 3_600_000, log: parts.log, work: () => parts.warnings.prune() }))
   stack.defer(() => parts.operations.finish(operationsGrace))
   const shutdown = makeShutdown(parts, options)
   const services = servicesOf(parts, shutdown)
@@ -56,6 +60,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   await startParts(parts)
   stack.defer(() => stopParts(parts))
+  // What an earlier run met and this one didn't is over.
+  parts.warnings.resolveOlderThan(started)
   ready = true
   parts.log.info('The daemon is ready')
   const booting = new AbortController()

@@ -40,6 +40,7 @@ import type { InstanceRecord } from '#store/instance-record.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
 import type { ImageRecord } from '#store/image-record.ts'
 import type { Store } from '#store/store.ts'
+import { Warnings } from '#warnings/warnings.ts'
 import type { Host } from './host.ts'
 
 interface Common {
@@ -59,6 +60,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const events = new Events({ log: options.log })
   const log = logToEvents(options.log, events)
   const common = { ...options, events, log }
+  const warnings = new Warnings({ store, events, log })
   const operations = new Operations({ events, log })
   const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
   const imageTree = (image: ImageRecord) => images.tree(image)
@@ -96,6 +98,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   return {
     ...running,
     log,
+    warnings,
     readResources: host.readResources,
     events,
     operations,

@@ -177,6 +177,17 @@ test('operations', async () => {
   assert.equal((await daemon.ok('GET', `${url}/wait`)).status, 'Cancelled')
 })
 
+test('warnings', async () => {
+  daemon.daemon.services.warnings.raise({ type: 'Trust password is in use', message: 'a password is set' })
+  await daemon.daemon.services.warnings.flush()
+  const [url] = await daemon.ok('GET', '/1.0/warnings')
+  await daemon.ok('GET', '/1.0/warnings?recursion=1')
+  await daemon.ok('GET', url)
+  await daemon.ok('PUT', url, { body: { status: 'acknowledged' } })
+  await daemon.ok('PATCH', url, { body: { status: 'new' } })
+  await daemon.ok('DELETE', url)
+})
+
 test('what a test leaves goes, and every method we serve has answered', async () => {
   await daemon.ok('DELETE', '/1.0/instances/c1')
   await daemon.ok('DELETE', `/1.0/images/${fingerprint}`)

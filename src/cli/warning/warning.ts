@@ -1,0 +1,3 @@
+import { group } from '../command.ts'
+
+export const warning = group({ name: 'warning', doc: 'Manage warnings' })
