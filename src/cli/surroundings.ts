@@ -19,6 +19,11 @@ export interface Surroundings {
   readonly readInput: () => Uint8Array
   /** One line of standard input, without its end; undefined where there is none left. */
   readonly readLine: () => string | undefined
+  /**
+   * One line of standard input that the terminal, where it is one, doesn't show; undefined where there is none left
+   * or the user gave up with Ctrl-C.
+   */
+  readonly readSecret: () => string | undefined
   /** Standard input piece by piece. */
   readonly input: () => NodeJS.ReadStream
   /** Standard output as a stream, for what comes faster than a terminal takes it. */
@@ -53,6 +58,7 @@ export function surroundingsOf(program: NodeJS.Process, env: Surroundings['env']
     warn: (text) => writeAll(2, text),
     readInput: readAll,
     readLine,
+    readSecret: () => readSecret(program.stdin),
     input: () => program.stdin,
     output: () => program.stdout,
     errors: () => program.stderr,
@@ -121,6 +127,34 @@ function readLine(): string | undefined {
     bytes.push(byte)
   }
 }
+
+function readSecret(input: NodeJS.ReadStream): string | undefined {
+  if (!isatty(0)) return readLine()
+  input.setRawMode(true)
+  try {
+    return editUnseen()
+  } finally {
+    input.setRawMode(false)
+    writeAll(2, '\n')
+  }
+}
+
+/** Reads a line from a terminal in raw mode, with the keys that lines are edited with. */
+function editUnseen(): string | undefined {
+  let bytes: number[] = []
+  for (;;) {
+    const [byte] = readPiece(1)
+    if (byte === undefined || byte === keys.interrupt) return undefined
+    if (byte === keys.endOfFile && bytes.length === 0) return undefined
+    if (byte === keys.enter || byte === keys.newline) return Buffer.from(bytes).toString()
+    if (byte === keys.erase || byte === keys.backspace) bytes.pop()
+    else if (byte === keys.kill) bytes = []
+    else if (byte >= 0x20) bytes.push(byte)
+  }
+}
+
+/** What a terminal in raw mode sends for keys, see termios(3). */
+const keys = { interrupt: 3, endOfFile: 4, backspace: 8, newline: 10, enter: 13, kill: 21, erase: 127 } as const
 
 function readPiece(size: number): Uint8Array {
   const piece = new Uint8Array(size)

@@ -112,6 +112,7 @@ test('questions are asked until they are answered', () => {
     '10.77.7.1/24',
     'no',
     'none',
+    'no',
     'yes',
   ]
   const { code, stdout, stderr } = ours(['init'], `${answers.join('\n')}\n`)

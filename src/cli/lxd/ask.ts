@@ -32,12 +32,28 @@ export class Asker {
     return answer.startsWith('y')
   }
 
+  /** A new secret, typed twice, that the terminal doesn't show. Nothing is an answer, too. */
+  newSecret(question: string): string {
+    for (;;) {
+      const [first, second] = [this.#readSecret(`${question}: `), this.#readSecret('Again: ')]
+      if (first === second) return first
+      this.#at.warn('Invalid input, try again.\n\n')
+    }
+  }
+
   choice(question: string, choices: readonly string[], byDefault: string): string {
     for (;;) {
       const answer = this.#read(`${question} [default=${byDefault}]: `).trim().toLowerCase() || byDefault
       if (choices.includes(answer)) return answer
       this.#at.warn('Invalid input, try again.\n\n')
     }
+  }
+
+  #readSecret(prompt: string): string {
+    this.#at.print(prompt)
+    const line = this.#at.readSecret()
+    if (line === undefined) throw badRequest('EOF')
+    return line
   }
 
   #read(prompt: string): string {

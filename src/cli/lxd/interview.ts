@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Surroundings } from '../surroundings.ts'
+import { addressWithPort } from './auto.ts'
 import { Asker, type Check } from './ask.ts'
 import { writePreseed } from './dump.ts'
 import type { Config, Preseed } from './preseed.ts'
@@ -25,7 +26,27 @@ function interview(ask: Asker, server: ServerState): Preseed {
   if (nic !== undefined) devices['eth0'] = { name: 'eth0', ...nic }
 
   const profiles = Object.keys(devices).length === 0 ? [] : [{ name: 'default', devices }]
-  return { config: {}, pools, networks, profiles, projects: [] }
+  return { config: askListening(ask), pools, networks, profiles, projects: [] }
+}
+
+function askListening(ask: Asker): Config {
+  if (!ask.yesNo('Would you like the LXD server to be available over the network? (yes/no)', false)) return {}
+  const address = ask.text('Address to bind LXD to (not including port)', { default: 'all', check: isAddress })
+  const port = ask.text('Port to bind LXD to', { default: '8443', check: isPort })
+  // Tokens (`lxc config trust add`) need no password; only old clients do.
+  const password = ask.newSecret('Trust password for new clients')
+  return {
+    'core.https_address': addressWithPort(address, Number(port)),
+    ...(password === '' ? {} : { 'core.trust_password': password }),
+  }
+}
+
+const isAddress: Check = (answer) =>
+  answer === 'all' || isIP(answer) !== 0 ? undefined : `"${answer}" is not an IP address`
+
+const isPort: Check = (answer) => {
+  if (!/^\d+$/.test(answer)) return `"${answer}" is not a port number`
+  return Number(answer) < 1 || Number(answer) > 65_535 ? 'out of range' : undefined
 }
 
 function notAmong(names: readonly string[], what: string): Check {
