@@ -1,8 +1,4 @@
 import assert from 'node:assert/strict'
-import { request as httpRequest } from 'node:http'
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import Type from 'typebox'
 import { fakeIdentity } from '#auth/fake-identity.ts'
@@ -12,7 +8,6 @@ import { silentLog } from '#base/log.ts'
 import { Events } from '#events/events.ts'
 import { Operations } from '#operations/operations.ts'
 import { routes as realRoutes } from './all.ts'
-import { listenUnix, makeServer } from './listener.ts'
 import { created, done, operation, sync } from './reply.ts'
 import { route } from './route.ts'
 import { makeRouter } from './router.ts'
@@ -167,32 +162,4 @@ test('before the daemon is ready only early methods answer', async () => {
   const app = makeRouter(makeOptions({ ready: () => false }))
   assert.equal((await app.inject('/1.0/things/a')).statusCode, 503)
   assert.equal((await app.inject({ method: 'PUT', url: '/1.0/things' })).statusCode, 200)
-})
-
-test('the socket is for its group only, replaces a stale one, and never a live one', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'listener-'))
-  const path = join(directory, 'unix.socket')
-  writeFileSync(path, '')
-  const options = makeOptions()
-  const app = makeRouter(options)
-  await app.ready()
-  const server = makeServer(app, options)
-  try {
-    await listenUnix(server, { path, gid: process.getgid?.() ?? 0 })
-    assert.equal(statSync(path).mode & 0o777, 0o660)
-
-    const { promise, resolve } = Promise.withResolvers<number | undefined>()
-    httpRequest({ socketPath: path, path: '/1.0/things/a', agent: false }, (reply) => {
-      reply.resume()
-      resolve(reply.statusCode)
-    }).end()
-    assert.equal(await promise, 200)
-
-    const second = makeServer(app, options)
-    await assert.rejects(listenUnix(second, { path, gid: 0 }), /already running/)
-  } finally {
-    server.close()
-    server.closeAllConnections()
-    rmSync(directory, { recursive: true })
-  }
 })

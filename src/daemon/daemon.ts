@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { routes } from '#api/all.ts'
 import { Connections } from '#auth/connections.ts'
 import { IdentityResolver } from '#auth/resolver.ts'
-import { listenUnix, makeServer } from '#api/listener.ts'
+import { listenUnix } from '#api/listen-unix.ts'
 import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
@@ -54,12 +54,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const shutdown = makeShutdown(parts, options)
   const services = servicesOf(parts, shutdown)
   let ready = false
-  const { app, listener } = await serve(options, parts, services, () => ready)
-  stack.use(listener)
+  const { api, local } = await serve(options, parts, services, () => ready)
+  stack.use(local)
   if (options.descriptor === undefined) stack.defer(() => rm(socketOf(directory), { force: true }))
 
   await startParts(parts)
   stack.defer(() => stopParts(parts))
+  stack.use(parts.listeners)
+  await parts.listeners.start(api, parts.serverConfig.values())
   // What an earlier run met and this one didn't is over.
   parts.warnings.resolveOlderThan(started)
   ready = true
@@ -72,7 +74,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   })
 
   const running = stack.move()
-  return { app, services, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return { app: api.app, services, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
 /** How long a stopping daemon waits for its operations to end, in milliseconds. */
@@ -99,10 +101,9 @@ async function serve(options: DaemonOptions, parts: Parts, services: Services, r
   }
   const app = makeRouter(routerOptions)
   await app.ready()
-  const where = descriptor === undefined ? { path: socketOf(directory), gid } : { descriptor }
-  const server = makeServer(app, routerOptions)
-  server.on('connection', (socket) => connections.add(socket, { door: 'unix', address: '@' }))
-  return { app, listener: await listenUnix(server, where) }
+  const api = { app, options: routerOptions, connections }
+  const where = descriptor === undefined ? { path: socketOf(directory), gid, mode: 0o660 } : { descriptor }
+  return { api, local: await listenUnix(api, { door: 'unix', ...where }) }
 }
 
 /** Brings the host in line with the store: what a crash left half made goes, what runs is taken up. */

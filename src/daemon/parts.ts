@@ -42,6 +42,7 @@ import type { ImageRecord } from '#store/image-record.ts'
 import type { Store } from '#store/store.ts'
 import { Warnings } from '#warnings/warnings.ts'
 import type { Host } from './host.ts'
+import { Listeners } from './listeners.ts'
 
 interface Common {
   readonly directory: string
@@ -86,17 +87,10 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     onUnused: (fingerprint) => pools.deleteImage(fingerprint),
   })
   const running = makeInstances({ ...common, pools, profiles, kinds })
-  const serverConfig = new ServerConfig({ store, events })
-  const environment = await Environment.read({
-    store,
-    runtime: host.runtime,
-    storageKinds: host.drivers,
-    certificate: await loadServerCertificate(directory),
-    kernelFeatures: host.kernelFeatures,
-    osRelease: host.osRelease,
-  })
+  const server = await makeServer({ ...common, warnings })
   return {
     ...running,
+    ...server,
     log,
     warnings,
     readResources: host.readResources,
@@ -108,9 +102,25 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     kinds,
     profiles,
     images,
-    serverConfig,
-    environment,
   }
+}
+
+/** The server itself: how it is configured, how it is reached, what it tells of itself. */
+async function makeServer({ directory, log, store, host, events, warnings }: Common & { readonly warnings: Warnings }) {
+  const serverConfig = new ServerConfig({ store, events, log })
+  const certificate = await loadServerCertificate(directory)
+  const listeners = new Listeners({ log, identity: certificate, warnings })
+  serverConfig.use(listeners.part)
+  const environment = await Environment.read({
+    store,
+    runtime: host.runtime,
+    storageKinds: host.drivers,
+    certificate,
+    addresses: () => listeners.addresses(),
+    kernelFeatures: host.kernelFeatures,
+    osRelease: host.osRelease,
+  })
+  return { serverConfig, listeners, environment }
 }
 
 function makeInstances(

@@ -14,7 +14,8 @@ async function makeEnvironment() {
     store,
     runtime: { version: '5.0.2', features: { cgroup2: true, pidfd: false } },
     storageKinds: [kind('overlay', '6.18'), kind('dir', '1'), kind('zfs', undefined)],
-    certificate: { certificate: 'PEM', fingerprint: 'ab' },
+    certificate: { certificate: 'PEM', key: 'KEY', fingerprint: 'ab' },
+    addresses: () => ['10.0.0.1:8443'],
     kernelFeatures: { idmapped_mounts: true, shiftfs: false },
     osRelease: { name: 'Debian GNU/Linux', version: '12' },
   })
@@ -27,6 +28,7 @@ test('clients are told what was found on this host', async () => {
 
   assert.deepEqual([...Value.Errors(ServerEnvironment, shown)], [])
   assert.equal(shown.project, 'p1')
+  assert.deepEqual(shown.addresses, ['10.0.0.1:8443'])
   assert.equal(shown.kernel, 'Linux')
   assert.equal(shown.kernel_version, release())
   assert.equal(shown.server_name, hostname())

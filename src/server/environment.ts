@@ -22,6 +22,8 @@ export interface EnvironmentOptions {
   readonly runtime: Pick<Runtime, 'version' | 'features'>
   readonly storageKinds: readonly StorageKind[]
   readonly certificate: ServerCertificate
+  /** Where remote clients reach the API now. */
+  readonly addresses: () => readonly string[]
   readonly kernelFeatures: KernelFeatures
   readonly osRelease: OsRelease
 }
@@ -52,7 +54,7 @@ export class Environment {
     const pools = poolRecords(store).list()
     const inUse = [...new Set(pools.map(({ value }) => value.driver))].toSorted()
     return {
-      addresses: [],
+      addresses: [...this.#options.addresses()],
       architectures: [...runnableOn(machine())],
       certificate: certificate.certificate,
       certificate_fingerprint: certificate.fingerprint,

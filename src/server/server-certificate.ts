@@ -1,12 +1,14 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { makeCertificate } from '#base/certificate.ts'
+import type { CertificatePair } from '#base/certificate.ts'
 
-/** The certificate the server shows to clients, and the SHA-256 of it by which they know it, in hex. */
+/** The certificate the server shows to clients with its key, both as PEM, and the SHA-256 of it by which they know it, in hex. */
 export interface ServerCertificate {
   readonly certificate: string
+  readonly key: string
   readonly fingerprint: string
 }
 
@@ -16,13 +18,28 @@ export async function loadServerCertificate(directory: string): Promise<ServerCe
   const found = await Promise.all([readIfThere(files.certificate), readIfThere(files.key)])
   if (found.includes(undefined)) await makeFiles(files)
   else await chmod(files.key, 0o600)
-  const certificate = await readFile(files.certificate, 'utf8')
+  const [certificate, key] = await Promise.all([readFile(files.certificate, 'utf8'), readFile(files.key, 'utf8')])
+  return { certificate, key, fingerprint: checkPair({ certificate, key }, files) }
+}
+
+/** The fingerprint of a certificate that can be read and that the key belongs to. */
+function checkPair(pair: CertificatePair, files: CertificatePair): string {
+  let certificate
   try {
-    const fingerprint = new X509Certificate(certificate).fingerprint256.replaceAll(':', '').toLowerCase()
-    return { certificate, fingerprint }
+    certificate = new X509Certificate(pair.certificate)
   } catch (cause) {
     throw new Error(`Cannot read the server certificate "${files.certificate}"`, { cause })
   }
+  let key
+  try {
+    key = createPrivateKey(pair.key)
+  } catch (cause) {
+    throw new Error(`Cannot read the key of the server certificate "${files.key}"`, { cause })
+  }
+  if (!certificate.checkPrivateKey(key)) {
+    throw new Error(`The key "${files.key}" is not that of the server certificate "${files.certificate}"`)
+  }
+  return certificate.fingerprint256.replaceAll(':', '').toLowerCase()
 }
 
 async function makeFiles(files: { readonly certificate: string; readonly key: string }): Promise<void> {

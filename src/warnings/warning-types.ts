@@ -20,6 +20,7 @@ export const warningTypes = {
   'Failed to autostart instance': 'low',
   'Storage pool unavailable': 'high',
 
+  'API does not listen': 'high',
   'API listens on a wildcard address': 'low',
   'Trust password is in use': 'moderate',
   'Audit log cannot be written': 'high',

@@ -15,16 +15,17 @@ import {
 } from 'node:fs'
 import { mkdirSync } from 'node:fs'
 import { request } from 'node:http'
-import type { ClientRequest, IncomingHttpHeaders, Server } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { routes } from '#api/all.ts'
-import { listenUnix, makeServer } from '#api/listener.ts'
+import { listenUnix } from '#api/listen-unix.ts'
 import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
+import { Connections } from '#auth/connections.ts'
 import { silentLog } from '#base/log.ts'
 import { Events } from '#events/events.ts'
 import type { Event } from '#events/events.ts'
@@ -77,16 +78,13 @@ async function start(root: string): Promise<Daemon> {
     events: seen,
     unused,
     async [Symbol.asyncDispose]() {
-      for (const server of servers) {
-        server.close()
-        server.closeAllConnections()
-      }
+      await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()))
       await store[Symbol.asyncDispose]()
     },
   }
 }
 
-async function listen(options: { root: string; services: Services; trusted: boolean }): Promise<Server> {
+async function listen(options: { root: string; services: Services; trusted: boolean }): Promise<AsyncDisposable> {
   const { root, services, trusted } = options
   const routerOptions: RouterOptions = {
     routes,
@@ -98,9 +96,9 @@ async function listen(options: { root: string; services: Services; trusted: bool
   }
   const app = makeRouter(routerOptions)
   await app.ready()
-  const server = makeServer(app, routerOptions)
-  await listenUnix(server, { path: join(root, trusted ? 'trusted' : 'untrusted'), gid: process.getgid?.() ?? 0 })
-  return server
+  const path = join(root, trusted ? 'trusted' : 'untrusted')
+  const api = { app, options: routerOptions, connections: new Connections() }
+  return await listenUnix(api, { door: 'unix', path, gid: process.getgid?.() ?? 0, mode: 0o600 })
 }
 
 const root = mkdtempSync(join(tmpdir(), 'lxd-images-api-'))

@@ -1,3 +1,4 @@
+import type { Config } from '#config/config.ts'
 import { Server, ServerPut } from '#schema/server.ts'
 import type { ServerUntrusted } from '#schema/server.ts'
 import { done, sync } from '../reply.ts'
@@ -5,7 +6,7 @@ import { route } from '../route.ts'
 import type { Services } from '../services.ts'
 
 function etag(services: Services): unknown {
-  return [services.serverConfig.get()]
+  return [services.serverConfig.shown()]
 }
 
 function publicPart({ extensions }: Services, trusted: boolean): ServerUntrusted {
@@ -15,7 +16,7 @@ function publicPart({ extensions }: Services, trusted: boolean): ServerUntrusted
     api_version: '1.0',
     auth: trusted ? 'trusted' : 'untrusted',
     public: false,
-    auth_methods: [],
+    auth_methods: ['tls'],
   }
 }
 
@@ -28,7 +29,7 @@ export const server = route('/1.0', {
     handle(services, { identity, may, project }) {
       if (!identity.trusted) return sync(publicPart(services, false))
       const shown: Server = {
-        config: may('view-server') ? { ...services.serverConfig.get() } : {},
+        config: may('view-server') ? { ...services.serverConfig.shown() } : {},
         ...publicPart(services, true),
         environment: services.environment.describe(project),
       }
@@ -40,8 +41,11 @@ export const server = route('/1.0', {
     access: 'admin',
     body: ServerPut,
     async handle(services, { body, checkEtag, requestor }) {
-      checkEtag(etag(services))
-      await services.serverConfig.replace(body.config, requestor)
+      const replace = (): Config => {
+        checkEtag(etag(services))
+        return body.config
+      }
+      await services.serverConfig.update(replace, requestor)
       return done()
     },
   },
@@ -50,8 +54,11 @@ export const server = route('/1.0', {
     access: 'admin',
     body: ServerPut,
     async handle(services, { body, checkEtag, requestor }) {
-      checkEtag(etag(services))
-      await services.serverConfig.replace({ ...services.serverConfig.get(), ...body.config }, requestor)
+      const merge = (shown: Config): Config => {
+        checkEtag(etag(services))
+        return { ...shown, ...body.config }
+      }
+      await services.serverConfig.update(merge, requestor)
       return done()
     },
   },
