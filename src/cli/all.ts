@@ -126,8 +126,12 @@ const project: Tree = {
 }
 
 const remote: Tree = {
+  add: { load: async () => (await import('./remote/remote-add.ts')).remoteAdd },
   'get-default': { load: async () => (await import('./remote/remote-get-default.ts')).remoteGetDefault },
   list: { aliases: ['ls'], load: async () => (await import('./remote/remote-list.ts')).remoteList },
+  remove: { aliases: ['rm'], load: async () => (await import('./remote/remote-remove.ts')).remoteRemove },
+  rename: { aliases: ['mv'], load: async () => (await import('./remote/remote-rename.ts')).remoteRename },
+  'set-url': { load: async () => (await import('./remote/remote-set-url.ts')).remoteSetUrl },
   switch: { aliases: ['set-default'], load: async () => (await import('./remote/remote-switch.ts')).remoteSwitch },
 }
 

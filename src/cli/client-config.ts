@@ -16,6 +16,8 @@ export interface ClientConfig {
   readonly 'default-remote': string
   readonly remotes: Readonly<Record<string, RemoteConfig>>
   readonly aliases: Readonly<Record<string, string>>
+  /** Names of the remotes that the machine's administrator has set up for everyone. */
+  readonly global: ReadonlySet<string>
 }
 
 /** Remotes that are always there and cannot be changed. */
@@ -33,6 +35,7 @@ const initial: ClientConfig = {
     local: { addr: 'unix://', public: false },
   },
   aliases: {},
+  global: new Set(),
 }
 
 const MAX_SIZE = 1024 * 1024
@@ -42,14 +45,35 @@ export function configDirectory(env: Readonly<Record<string, string | undefined>
   return env['LXD_CONF'] || `${env['HOME'] || '/root'}/.config/lxc`
 }
 
-/** Reads `config.yml` in `directory`; without one, what a new client starts with. */
-export async function readClientConfig(directory: string): Promise<ClientConfig> {
-  const file = `${directory}/config.yml`
+/** Where remotes for all users of the machine are described. */
+export function globalConfigDirectory(env: Readonly<Record<string, string | undefined>>): string {
+  return env['LXD_GLOBAL_CONF'] || '/etc/lxc'
+}
+
+/**
+ * Reads `config.yml` in `directory`; without one, what a new client starts with. Remotes of the one in
+ * `globalDirectory` come along unless the user has others of these names.
+ */
+export async function readClientConfig(directory: string, globalDirectory: string): Promise<ClientConfig> {
+  const own = (await readDocument(`${directory}/config.yml`)) ?? initial
+  const shared = (await readDocument(`${globalDirectory}/config.yml`))?.remotes ?? {}
+
+  const names = Object.keys(shared).filter((name) => !Object.hasOwn(own.remotes ?? {}, name))
+  const global = new Set(names.filter((name) => !Object.hasOwn(staticRemotes, name)))
+  return withStatic({
+    'default-remote': own['default-remote'] || 'local',
+    remotes: { ...shared, ...own.remotes },
+    aliases: own.aliases ?? {},
+    global,
+  })
+}
+
+async function readDocument(file: string): Promise<Partial<ClientConfig> | undefined> {
   let text: string
   try {
     text = fs.readFileSync(file, 'utf8')
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return withStatic(initial)
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw badRequest(`Cannot read "${file}"`, { cause })
   }
   if (text.length > MAX_SIZE) throw badRequest(`Cannot read "${file}": it is larger than ${MAX_SIZE} bytes`)
@@ -61,12 +85,7 @@ export async function readClientConfig(directory: string): Promise<ClientConfig>
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw badRequest(`Cannot read "${file}": expected a mapping`)
   }
-  const given = document as Partial<ClientConfig>
-  return withStatic({
-    'default-remote': given['default-remote'] || 'local',
-    remotes: given.remotes ?? {},
-    aliases: given.aliases ?? {},
-  })
+  return document as Partial<ClientConfig>
 }
 
 /** A static remote keeps nothing of the user's but the project. */

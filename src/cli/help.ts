@@ -27,12 +27,15 @@ export function commandUsage(command: AnyCommand, { program, flags }: HelpOption
     ({ command: line, doc }) => `${indent(line)}${doc === undefined ? '' : `\n${indent(doc, 6)}`}`,
   )
 
+  // A command may have a flag of its own by the name of one that all take.
+  const globals = Object.fromEntries(Object.entries(flags).filter(([name]) => !Object.hasOwn(command.flags, name)))
+
   return sections([
     ['Usage', [indent([program, command.name, flagged.trim()].join(' '))]],
     ['Aliases', command.aliases === undefined ? [] : [indent([own, ...command.aliases].join(', '))]],
     ['Examples', examples.length === 0 ? [] : [examples.join('\n\n')]],
     ['Flags', flagLines(command.flags)],
-    ['Global Flags', flagLines(flags)],
+    ['Global Flags', flagLines(globals)],
   ])
 }
 

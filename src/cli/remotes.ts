@@ -1,9 +1,9 @@
 import { badRequest, notFound, notImplemented } from '#base/failure.ts'
-import { fs } from '#client/builtins.ts'
 import { Connection } from '#client/connection.ts'
-import type { Endpoint } from '#client/endpoint.ts'
+import type { Endpoint, HttpsEndpoint } from '#client/endpoint.ts'
 
 import type { ClientConfig, RemoteConfig } from './client-config.ts'
+import { readClientKeys, readFileIn, readServerCertificate } from './credentials.ts'
 
 /** Something on a server: `work:web` is "web" on "work". */
 export interface Named {
@@ -15,6 +15,8 @@ export interface RemotesOptions {
   readonly config: ClientConfig
   /** Where the client keeps its certificates and those of its servers. */
   readonly directory: string
+  /** Where those of the machine's administrator are. */
+  readonly globalDirectory: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** Only ever ask the daemon of this machine. */
   readonly forceLocal: boolean
@@ -60,10 +62,20 @@ export class Remotes {
 
   /** A connection to a remote; it isn't opened before the first request. */
   connect(remote: string): Connection {
+    const config = this.get(remote)
+    const endpoint = this.endpoint(remote, config)
+    if (endpoint.kind === 'https' && endpoint.cert === undefined && !config.public && config.auth_type !== 'oidc') {
+      throw badRequest('Missing TLS client certificate and key')
+    }
+    return this.connectTo(endpoint, this.projectOf(remote))
+  }
+
+  /** A connection to a server that may not be known yet. */
+  connectTo(endpoint: Endpoint, project?: string): Connection {
     const { trace } = this.#options
     return new Connection({
-      endpoint: this.#endpoint(remote),
-      project: this.projectOf(remote),
+      endpoint,
+      project,
       userAgent: 'lxd-ts client',
       ...(trace === undefined ? {} : { trace }),
     })
@@ -87,9 +99,10 @@ export class Remotes {
     return remote
   }
 
-  #endpoint(remote: string): Endpoint {
+  /** Where a remote is, and what proves who is who; of `config`, where the remote isn't known yet. */
+  endpoint(remote: string, config = this.get(remote)): Endpoint {
     const { env, forceLocal } = this.#options
-    const { addr, protocol = 'lxd' } = this.get(remote)
+    const { addr, protocol = 'lxd' } = config
     if (forceLocal || addr === 'unix://' || addr === 'unix:') {
       const path = env['LXD_SOCKET'] || `${env['LXD_DIR'] || '/var/lib/lxd'}/unix.socket`
       return { kind: 'unix', path }
@@ -103,25 +116,19 @@ export class Remotes {
       kind: 'https',
       host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
       port: Number(url.port || 443),
-      ...this.#certificates(remote),
+      ...this.#certificates(remote, config),
     }
   }
 
-  #certificates(remote: string): { cert?: string; key?: string; serverCert?: string } {
-    const cert = this.#read('client.crt')
-    const key = this.#read('client.key')
-    const serverCert = this.#read(`servercerts/${remote}.crt`)
+  #certificates(remote: string, config: RemoteConfig): Partial<HttpsEndpoint> {
+    const keys = config.public || config.auth_type === 'oidc' ? undefined : readClientKeys(this.directory)
+    const ca = readFileIn(this.directory, 'client.ca')
+    const serverCert =
+      readServerCertificate(this.directory, remote) ?? readServerCertificate(this.#options.globalDirectory, remote)
     return {
-      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+      ...keys,
+      ...(ca === undefined ? {} : { ca }),
       ...(serverCert === undefined ? {} : { serverCert }),
-    }
-  }
-
-  #read(file: string): string | undefined {
-    try {
-      return fs.readFileSync(`${this.directory}/${file}`, 'utf8')
-    } catch {
-      return undefined
     }
   }
 }

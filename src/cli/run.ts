@@ -1,8 +1,9 @@
 import { badRequest, explain } from '#base/failure.ts'
 
-import { configDirectory, readClientConfig } from './client-config.ts'
+import { configDirectory, globalConfigDirectory, readClientConfig, type ClientConfig } from './client-config.ts'
 import type { AnyCommand, Call, Entry, Flags, GlobalValues, Group, Tree } from './command.ts'
 import { firstArgument, globalFlags, parse } from './parse.ts'
+import { printable } from './printable.ts'
 import { Remotes } from './remotes.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -27,14 +28,17 @@ export async function runProgram(program: Program, words: readonly string[], at:
   try {
     return await dispatch(program, words, at)
   } catch (error) {
-    at.warn(`Error: ${explain(error)}\n`)
+    // Parts of it may be a server's own words.
+    at.warn(`Error: ${printable(explain(error))}\n`)
     return 1
   }
 }
 
 async function dispatch(program: Program, words: readonly string[], at: Surroundings): Promise<number> {
   const directory = configDirectory(at.env)
-  const config = program.aliases === undefined ? undefined : await readClientConfig(directory)
+  const globalDirectory = globalConfigDirectory(at.env)
+  const readConfig = (): Promise<ClientConfig> => readClientConfig(directory, globalDirectory)
+  const config = program.aliases === undefined ? undefined : await readConfig()
   const aliases = { ...program.aliases, ...config?.aliases }
   const found = await find(program, await withoutAlias(words, aliases))
 
@@ -61,8 +65,9 @@ async function dispatch(program: Program, words: readonly string[], at: Surround
 
   const globals = readGlobals(parsed.values)
   const remotes = new Remotes({
-    config: config ?? (await readClientConfig(directory)),
+    config: config ?? (await readConfig()),
     directory,
+    globalDirectory,
     env: at.env,
     forceLocal: globals.forceLocal,
     project: globals.project,

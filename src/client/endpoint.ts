@@ -19,8 +19,10 @@ export interface HttpsEndpoint {
   /** PEM of the client's certificate and its key, to be recognised by. */
   readonly cert?: string
   readonly key?: string
-  /** PEM of the one certificate the server may show. Without it, the system's authorities decide. */
+  /** PEM of the one certificate the server may show. Without it, the authorities decide. */
   readonly serverCert?: string
+  /** PEM of the authorities that count, in place of the system's. */
+  readonly ca?: string
 }
 
 /** The value of the `Host` header for requests to `endpoint`. */
@@ -59,26 +61,10 @@ function openUnix({ path }: UnixEndpoint): Promise<Socket> {
 }
 
 async function openTls(endpoint: HttpsEndpoint): Promise<Socket> {
-  const tls = await import('node:tls')
-  const { host, port, cert, key, serverCert } = endpoint
-  return await new Promise((resolve, reject) => {
-    const socket = tls.connect({
-      host,
-      port,
-      minVersion: 'TLSv1.2',
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      // A pinned certificate is its own authority and stands for the host whatever names it has.
-      ...(serverCert === undefined ? {} : { ca: serverCert, checkServerIdentity: () => undefined }),
-    })
-    const fail = (cause: Error): void =>
-      reject(unavailable(`Cannot connect to "${hostOf(endpoint)}"`, { cause: reason(cause) }))
-    socket.once('error', fail)
-    socket.once('secureConnect', () => {
-      socket.off('error', fail)
-      resolve(socket)
-    })
-  })
+  const { connectTls } = await import('./tls.ts')
+  return await connectTls(endpoint, (cause) =>
+    unavailable(`Cannot connect to "${hostOf(endpoint)}"`, { cause: reason(cause) }),
+  )
 }
 
 /** A system error in words: `connect ENOENT /path` says the path again, its code does not. */
@@ -86,5 +72,6 @@ function reason(error: NodeJS.ErrnoException): unknown {
   if (error.code === 'ENOENT') return 'no such file or directory'
   if (error.code === 'EACCES') return 'permission denied'
   if (error.code === 'ECONNREFUSED') return 'connection refused'
+  if (error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN') return 'no address is known for the name'
   return error
 }

@@ -23,6 +23,12 @@ export async function listProjects(connection: Connection): Promise<Project[]> {
   return (await connection.get<Project[] | null>('/1.0/projects', { query: { recursion: 1 } })) ?? []
 }
 
+/** The names of the projects the client may see. */
+export async function listProjectNames(connection: Connection): Promise<string[]> {
+  const urls = (await connection.get<string[] | null>('/1.0/projects')) ?? []
+  return urls.map((url) => decodeURIComponent(url.split('?')[0]!.split('/').at(-1)!))
+}
+
 export async function getProject(
   connection: Connection,
   name: string,

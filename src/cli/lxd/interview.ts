@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { Surroundings } from '../surroundings.ts'
+import { Asker, type Check } from '../ask.ts'
 import { addressWithPort } from './auto.ts'
-import { Asker, type Check } from './ask.ts'
 import { writePreseed } from './dump.ts'
 import type { Config, Preseed } from './preseed.ts'
 import { freeBridgeName, preferredDriver, type ServerState } from './server-state.ts'

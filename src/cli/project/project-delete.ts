@@ -1,7 +1,7 @@
 import { deleteProject } from '#client/projects.ts'
 
 import { command } from '../command.ts'
-import { writeClientConfig } from '../write-client-config.ts'
+import { saveRemote } from '../write-client-config.ts'
 
 export const projectDelete = command({
   name: 'project delete',
@@ -16,8 +16,7 @@ export const projectDelete = command({
     if (!globals.quiet) at.print(`Project ${name} deleted\n`)
 
     // Nothing could be asked for in a project that is gone.
-    const { config, directory } = remotes
     const { project, ...rest } = remotes.get(remote)
-    if (project === name) writeClientConfig(directory, { ...config, remotes: { ...config.remotes, [remote]: rest } })
+    if (project === name) saveRemote(remotes, remote, rest)
   },
 })

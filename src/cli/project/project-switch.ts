@@ -1,7 +1,7 @@
 import { getProject } from '#client/projects.ts'
 
 import { command } from '../command.ts'
-import { writeClientConfig } from '../write-client-config.ts'
+import { saveRemote } from '../write-client-config.ts'
 
 export const projectSwitch = command({
   name: 'project switch',
@@ -12,9 +12,6 @@ export const projectSwitch = command({
   async run({ args, remotes }) {
     const { connection, remote, name } = remotes.named(args[0]!, 'project name')
     await getProject(connection, name)
-
-    const { config, directory } = remotes
-    const changed = { ...remotes.get(remote), project: name }
-    writeClientConfig(directory, { ...config, remotes: { ...config.remotes, [remote]: changed } })
+    saveRemote(remotes, remote, { ...remotes.get(remote), project: name })
   },
 })

@@ -1,6 +1,7 @@
 import { staticRemotes, type RemoteConfig } from '../client-config.ts'
 import { command } from '../command.ts'
 import { compareRows } from '../natural-order.ts'
+import type { Remotes } from '../remotes.ts'
 import { arrangeFor, fields, map } from '../shape.ts'
 import { formatFlag, renderList } from '../table.ts'
 import { remoteShape } from '../write-client-config.ts'
@@ -31,21 +32,25 @@ export const remoteList = command({
         ? arrangeFor(
             'json',
             map(jsonShape),
-            Object.fromEntries(all.map(([name, remote]) => [name, forJson(name, remote)])),
+            Object.fromEntries(all.map(([name, remote]) => [name, forJson(name, remote, remotes)])),
           )
         : arrangeFor(flags.format, map(remoteShape), remotes.config.remotes)
 
     at.print(
       await renderList(flags.format, {
         header: ['NAME', 'URL', 'PROTOCOL', 'AUTH TYPE', 'PUBLIC', 'STATIC', 'GLOBAL'],
-        rows: all.map(([name, remote]) => rowOf(name, remote, remotes.default)).sort(compareRows),
+        rows: all.map(([name, remote]) => rowOf(name, remote, remotes)).sort(compareRows),
         raw,
       }),
     )
   },
 })
 
-function rowOf(name: string, { addr, protocol, auth_type, public: isPublic }: RemoteConfig, current: string): string[] {
+function rowOf(
+  name: string,
+  { addr, protocol, auth_type, public: isPublic }: RemoteConfig,
+  { config, default: current }: Remotes,
+): string[] {
   const auth = addr.startsWith('unix:') ? 'file access' : protocol === 'simplestreams' ? 'none' : 'tls'
   return [
     name === current ? `${name} (current)` : name,
@@ -54,11 +59,11 @@ function rowOf(name: string, { addr, protocol, auth_type, public: isPublic }: Re
     auth_type || auth,
     isPublic ? 'YES' : 'NO',
     name in staticRemotes ? 'YES' : 'NO',
-    'NO',
+    config.global.has(name) ? 'YES' : 'NO',
   ]
 }
 
-function forJson(name: string, remote: RemoteConfig): Record<string, unknown> {
+function forJson(name: string, remote: RemoteConfig, { config }: Remotes): Record<string, unknown> {
   return {
     Addr: remote.addr,
     AuthType: remote.auth_type,
@@ -66,6 +71,7 @@ function forJson(name: string, remote: RemoteConfig): Record<string, unknown> {
     Project: remote.project,
     Protocol: remote.protocol,
     Public: remote.public,
+    Global: config.global.has(name),
     Static: name in staticRemotes,
   }
 }

@@ -1,5 +1,6 @@
 import { command } from '../command.ts'
 import { writeClientConfig } from '../write-client-config.ts'
+import { known } from './change-remote.ts'
 
 export const remoteSwitch = command({
   name: 'remote switch',
@@ -9,7 +10,7 @@ export const remoteSwitch = command({
   flags: {},
   args: [1, 1],
   run({ args, remotes }) {
-    remotes.get(args[0]!)
+    known(remotes.config.remotes, args[0]!)
     writeClientConfig(remotes.directory, { ...remotes.config, 'default-remote': args[0]! })
   },
 })

@@ -1,5 +1,5 @@
 import { badRequest } from '#base/failure.ts'
-import type { Surroundings } from '../surroundings.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** Tells what is wrong with an answer; undefined where nothing is. */
 export type Check = (answer: string) => string | undefined
@@ -24,6 +24,15 @@ export class Asker {
       const wrong = options.check?.(answer)
       if (wrong === undefined) return answer
       this.#at.warn(`Invalid input: ${wrong}\n\n`)
+    }
+  }
+
+  /** One of these, spelled as they are; an empty answer is none. */
+  oneOf(question: string, choices: readonly string[]): string {
+    for (;;) {
+      const answer = this.#read(`${question}: `).trim()
+      if (choices.includes(answer)) return answer
+      this.#at.warn('Invalid input, try again.\n\n')
     }
   }
 
@@ -62,4 +71,13 @@ export class Asker {
     if (line === undefined) throw badRequest('EOF')
     return line
   }
+}
+
+/** Asks for what must not be seen on the terminal. Throws where the input ends. */
+export function readSecret(at: Surroundings, prompt: string): string {
+  at.print(prompt)
+  const answer = at.readSecret()
+  if (answer === undefined) throw badRequest('EOF')
+  if (!at.terminal.stdin) at.print('\n')
+  return answer
 }
