@@ -28,6 +28,25 @@ const config: Tree = {
   get: { load: async () => (await import('./config/config-get.ts')).configGet },
   set: { load: async () => (await import('./config/config-set.ts')).configSet },
   show: { load: async () => (await import('./config/config-show.ts')).configShow },
+  trust: {
+    load: async () => (await import('./config/config-trust.ts')).configTrust,
+    commands: {
+      add: { load: async () => (await import('./config/config-trust-add.ts')).configTrustAdd },
+      edit: { load: async () => (await import('./config/config-trust-edit.ts')).configTrustEdit },
+      list: { aliases: ['ls'], load: async () => (await import('./config/config-trust-list.ts')).configTrustList },
+      'list-tokens': {
+        load: async () => (await import('./config/config-trust-list-tokens.ts')).configTrustListTokens,
+      },
+      remove: {
+        aliases: ['rm'],
+        load: async () => (await import('./config/config-trust-remove.ts')).configTrustRemove,
+      },
+      'revoke-token': {
+        load: async () => (await import('./config/config-trust-revoke-token.ts')).configTrustRevokeToken,
+      },
+      show: { load: async () => (await import('./config/config-trust-show.ts')).configTrustShow },
+    },
+  },
   unset: { load: async () => (await import('./config/config-unset.ts')).configUnset },
 }
 

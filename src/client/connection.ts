@@ -88,7 +88,7 @@ export class Connection {
     if (options.etag !== undefined) headers['If-Match'] = options.etag
     Object.assign(headers, options.headers)
 
-    this.#options.trace?.(`${method} ${target}${typeof body === 'string' ? ` ${body}` : ''}`)
+    this.#options.trace?.(`${method} ${target}${typeof body === 'string' ? ` ${withoutSecrets(body)}` : ''}`)
     const stream = await openStream(this.endpoint, options.signal)
     try {
       const reply = await exchange(stream, { method, target, host: hostOf(this.endpoint), headers, body })
@@ -110,6 +110,11 @@ export class Connection {
     const text = pairs.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')
     return `${path}${path.includes('?') ? '&' : '?'}${text}`
   }
+}
+
+/** A JSON body with what must not be read over someone's shoulder left out. */
+function withoutSecrets(body: string): string {
+  return body.replaceAll(/("(?:password|secret|[\w.]*trust_password)":)"(?:[^"\\]|\\.)*"/g, '$1"…"')
 }
 
 /** A path whose values are encoded: path`/1.0/instances/${name}`. */

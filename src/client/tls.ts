@@ -2,7 +2,7 @@
 // first byte of a request leaves.
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { checkServerIdentity, connect, getCACertificates, type PeerCertificate, type TLSSocket } from 'node:tls'
+import { checkServerIdentity, connect, getCACertificates, type TLSSocket } from 'node:tls'
 
 import { badRequest, Failure, unavailable } from '#base/failure.ts'
 
@@ -114,12 +114,28 @@ function checkServer(socket: TLSSocket, endpoint: HttpsEndpoint, pinned: X509Cer
     )
   }
 
-  const wrong = socket.authorized
-    ? checkServerIdentity(endpoint.host, socket.getPeerCertificate() as PeerCertificate)
-    : (socket.authorizationError ?? new Error('unknown'))
-  if (wrong === undefined) return
-  const why = wrong instanceof Error ? wrong.message : String(wrong)
-  throw new UntrustedServer(`The certificate of "${hostOf(endpoint)}" is not trusted: ${why}`, shown)
+  const why = reasonOfDoubt(socket, endpoint.host)
+  if (why !== undefined)
+    throw new UntrustedServer(`The certificate of "${hostOf(endpoint)}" is not trusted: ${why}`, shown)
+}
+
+/** What keeps the authorities from vouching for the server, undefined where nothing does. */
+function reasonOfDoubt(socket: TLSSocket, host: string): string | undefined {
+  // The code of OpenSSL's verdict, typed as the error it is made of elsewhere.
+  const code = socket.authorized ? undefined : String(socket.authorizationError)
+  if (code !== undefined && code !== 'ERR_TLS_CERT_ALTNAME_INVALID') return verdicts[code] ?? code
+  return checkServerIdentity(host, socket.getPeerCertificate())?.message
+}
+
+/** Verdicts on certificates in words. */
+const verdicts: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'it has expired',
+  CERT_NOT_YET_VALID: 'it is not valid yet',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'no authority has signed it',
+  SELF_SIGNED_CERT_IN_CHAIN: 'it is signed by an authority that is not known here',
+  UNABLE_TO_GET_ISSUER_CERT: 'it is signed by an authority that is not known here',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'it is signed by an authority that is not known here',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'it is signed by an authority that is not known here',
 }
 
 function certificateOf(socket: TLSSocket): X509Certificate {

@@ -23,7 +23,6 @@ interface Given {
  */
 export async function addByToken(call: RemoteAdd, name: string, given: Given): Promise<void> {
   const { remotes, at } = call
-  if (call.args.length < 2) throw badRequest('A token needs a name for the remote before it')
   await ensureClientKeys(remotes.directory, at)
 
   for (const address of given.token.addresses) {

@@ -33,6 +33,8 @@ Basic authentication can be used when combined with the "simplestreams" protocol
     const { args, flags, remotes } = call
     const name = args[0]!
     const where = args[1] ?? name
+    const token = readTrustToken(where)
+    if (token !== undefined && args.length === 1) throw badRequest('A token needs a name for the remote before it')
     checkNewName(call, name)
 
     if (flags.protocol === 'simplestreams') {
@@ -41,7 +43,6 @@ Basic authentication can be used when combined with the "simplestreams" protocol
     }
     if (flags.protocol !== '' && flags.protocol !== 'lxd') throw badRequest(`Invalid protocol: ${flags.protocol}`)
 
-    const token = readTrustToken(where)
     if (token !== undefined) {
       const { addByToken } = await import('./add-by-token.ts')
       return await addByToken(call, name, { text: where, token })

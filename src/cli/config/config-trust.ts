@@ -1,0 +1,3 @@
+import { group } from '../command.ts'
+
+export const configTrust = group({ name: 'config trust', doc: 'Manage trusted clients' })
