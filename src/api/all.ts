@@ -1,3 +1,12 @@
+import { authGroup } from './auth/auth-group.ts'
+import { authGroups } from './auth/auth-groups.ts'
+import { currentIdentity } from './auth/current-identity.ts'
+import { identities } from './auth/identities.ts'
+import { identitiesByMethod } from './auth/identities-by-method.ts'
+import { identity } from './auth/identity.ts'
+import { identityProviderGroup } from './auth/identity-provider-group.ts'
+import { identityProviderGroups } from './auth/identity-provider-groups.ts'
+import { permissions } from './auth/permissions.ts'
 import { events } from './events/events.ts'
 import { image } from './images/image.ts'
 import { imageAlias } from './images/image-alias.ts'
@@ -41,6 +50,15 @@ import { warnings } from './warnings/warnings.ts'
 import type { Route } from './route.ts'
 
 const listed: readonly Route[] = [
+  authGroup,
+  authGroups,
+  currentIdentity,
+  identities,
+  identitiesByMethod,
+  identity,
+  identityProviderGroup,
+  identityProviderGroups,
+  permissions,
   events,
   image,
   imageAlias,

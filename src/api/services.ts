@@ -1,3 +1,6 @@
+import type { Groups } from '#auth/groups.ts'
+import type { Identities } from '#auth/identities.ts'
+import type { ProviderGroups } from '#auth/provider-groups.ts'
 import type { ImageQuery, Images } from '#images/images.ts'
 import type { Instances, SourceImage } from '#instances/instances.ts'
 import type { Lifecycle } from '#instances/lifecycle.ts'
@@ -19,6 +22,9 @@ import type { Warnings } from '#warnings/warnings.ts'
 /** All parts of the daemon that handlers call. Made in `daemon/daemon.ts`. */
 export interface Services {
   readonly events: Events
+  readonly groups: Groups
+  readonly identities: Identities
+  readonly providerGroups: ProviderGroups
   readonly images: Images
   readonly instances: Instances
   readonly lifecycle: Lifecycle

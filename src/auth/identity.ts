@@ -12,7 +12,15 @@ export interface Grant {
   readonly project?: string
 }
 
-/** Who sends a request. */
+/** By what someone can be in groups. */
+export interface Memberships {
+  /** The ids under which they can be known; a local user has several: its own and those of its groups. */
+  readonly ids: readonly string[]
+  /** What the identity provider says they are in. */
+  readonly providerGroups: readonly string[]
+}
+
+/** Who sends a request. What it may do is read when it is asked for: what is withdrawn is so at once. */
 export interface Identity {
   /** How it was proved; `none` where nothing was. */
   readonly method: 'none' | 'unix' | 'tls' | 'oidc'
@@ -21,11 +29,15 @@ export interface Identity {
   /** Whether the server knows the client. What it may do, its grants tell; a known one may have none. */
   readonly trusted: boolean
   readonly grants: readonly Grant[]
+  readonly memberships: Memberships
   /** Who it is, as events tell it. */
   readonly requestor: Requestor
   /** Where the request comes from: a network address, or `@` and the process at the other end of a Unix socket. */
   readonly peer: { readonly address: string; readonly uid?: number; readonly pid?: number }
 }
+
+/** In no group. */
+export const noMemberships: Memberships = { ids: [], providerGroups: [] }
 
 /** A client nobody knows. */
 export function stranger(address: string): Identity {
@@ -34,6 +46,7 @@ export function stranger(address: string): Identity {
     id: '',
     trusted: false,
     grants: [],
+    memberships: noMemberships,
     requestor: { username: '', protocol: 'tls', address },
     peer: { address },
   }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { peerCredentials, userName } from '#host/peer-credentials.ts'
 import type { Connections } from './connections.ts'
 import type { Identity } from './identity.ts'
-import { stranger } from './identity.ts'
+import { noMemberships, stranger } from './identity.ts'
 
 export interface ResolverOptions {
   readonly connections: Connections
@@ -35,6 +35,7 @@ export class IdentityResolver {
       id: username,
       trusted: true,
       grants: [{ role: 'admin' }],
+      memberships: noMemberships,
       requestor: { username, protocol: 'unix', address: '@' },
       peer: { address: '@', ...(credentials ? { uid: credentials.uid, pid: credentials.pid } : {}) },
     }

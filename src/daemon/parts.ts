@@ -41,6 +41,7 @@ import type { ProfileRecord } from '#store/profile-record.ts'
 import type { ImageRecord } from '#store/image-record.ts'
 import type { Store } from '#store/store.ts'
 import { Warnings } from '#warnings/warnings.ts'
+import { makeAccess } from './access.ts'
 import type { Host } from './host.ts'
 import { Listeners } from './listeners.ts'
 
@@ -63,7 +64,13 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const common = { ...options, events, log }
   const warnings = new Warnings({ store, events, log })
   const operations = new Operations({ events, log })
-  const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
+  const access = makeAccess({ store, events, certificates: () => [] })
+  const defaultProfile = defaultProfileOf(store)
+  const projects = new Projects({
+    store,
+    events,
+    belongings: (before, after) => [...defaultProfile(before, after), ...access.access.moveGrants(before, after)],
+  })
   const imageTree = (image: ImageRecord) => images.tree(image)
   const pools = new Pools({ store, events, drivers: host.drivers, directory, log, imageTree })
   const networks = new Networks({ ...host, store, events, log, directory })
@@ -91,6 +98,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   return {
     ...running,
     ...server,
+    ...access,
     log,
     warnings,
     readResources: host.readResources,

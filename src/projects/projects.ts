@@ -19,10 +19,13 @@ export interface ProjectInput {
 }
 
 /**
- * The writes that belong into the commit of a project: what comes and goes with it. `before` is undefined for a new
+ * The writes that belong into the commit of a project, and their conditions: what comes and goes with it. `before` is undefined for a new
  * project, `after` for one that is removed.
  */
-export type Belongings = (before: ProjectRecord | undefined, after: ProjectRecord | undefined) => readonly Change[]
+export type Belongings = (
+  before: ProjectRecord | undefined,
+  after: ProjectRecord | undefined,
+) => readonly (Change | Compare)[]
 
 interface Commit {
   readonly before?: Stored<ProjectRecord>
@@ -50,9 +53,10 @@ export class Projects {
     if (this.#records.get('default')) return
     const config = Object.fromEntries(features.map((feature) => [`features.${feature}`, 'true']))
     const record = { name: 'default', description: 'Default LXD project', config }
+    const [changes, conditions] = split(this.#belongings(undefined, record))
     await this.#store.commit(
-      [this.#records.put(record, record.name), ...this.#belongings(undefined, record)],
-      [this.#records.expect(0, record.name)],
+      [this.#records.put(record, record.name), ...changes],
+      [this.#records.expect(0, record.name), ...conditions],
     )
   }
 
@@ -159,13 +163,15 @@ export class Projects {
     const changed = after ? this.#validate(old, after) : []
     const name = after?.name ?? old?.name ?? ''
     const moved = old && old.name !== after?.name
+    const [changes, conditions] = split(this.#belongings(old, after))
     await this.#store.commit(
       [
         ...(moved ? [this.#records.delete(old.name)] : []),
         ...(after ? [this.#records.put(after, after.name)] : []),
-        ...this.#belongings(old, after),
+        ...changes,
       ],
       [
+        ...conditions,
         ...(before ? [this.#records.expect(before.revision, before.value.name)] : []),
         ...(after && old?.name !== after.name ? [this.#records.expect(0, after.name)] : []),
         ...(old && (moved || changed.length > 0) ? this.#nothingIn(old.name) : []),
@@ -205,6 +211,16 @@ export class Projects {
   #nothingIn(name: string) {
     return [instanceRecords, imageRecords, networkRecords].map((records) => records(this.#store).expectNone(name))
   }
+}
+
+function split(belongings: readonly (Change | Compare)[]): readonly [Change[], Compare[]] {
+  const changes: Change[] = []
+  const conditions: Compare[] = []
+  for (const one of belongings) {
+    if ('type' in one) changes.push(one)
+    else conditions.push(one)
+  }
+  return [changes, conditions]
 }
 
 function checkName(name: string): void {
