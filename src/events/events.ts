@@ -1,7 +1,7 @@
 import type { Log } from '#base/log.ts'
 
 /** Types of event a client can ask for. */
-export type EventType = 'lifecycle' | 'logging' | 'operation'
+export type EventType = 'lifecycle' | 'logging' | 'operation' | 'security'
 
 /** One event as it goes out on `/1.0/events`. */
 export interface Event {
