@@ -1,8 +1,7 @@
 import { allows, isServerAction } from '#auth/authorize.ts'
 import type { Action } from '#auth/authorize.ts'
 import type { Identity } from '#auth/identity.ts'
-import { forbidden, notFound } from '#base/failure.ts'
-import type { Failure } from '#base/failure.ts'
+import { Failure, forbidden, notFound } from '#base/failure.ts'
 import type { ProjectFeature } from '#projects/project-keys.ts'
 import type { Access } from './route.ts'
 
@@ -50,12 +49,13 @@ export function decide(identity: Identity, asked: Asked, projects: ProjectFacts)
     return true
   }
   if (!identity.trusted) throw notAuthorized()
-  if (inQuery !== undefined && !views(inQuery)) throw unknownProject(inQuery)
-  if (inPath !== undefined && !views(inPath)) throw notFound('Project not found')
+  const denied = !allows(identity, 'view-server')
+  if (inQuery !== undefined && !views(inQuery)) throw unknownProject(inQuery, denied)
+  if (inPath !== undefined && !views(inPath)) throw new Failure('not-found', 'Project not found', { denied })
   if (access === 'authenticated' || (allProjects && access === 'view')) return true
 
   const project = inPath ?? inQuery ?? 'default'
-  if (!views(project)) throw unknownProject(project)
+  if (!views(project)) throw unknownProject(project, denied)
   const feature = featureOf[access]
   if (!allows(identity, access, { project: feature ? projects.effective(project, feature) : project })) {
     throw notAuthorized()
@@ -68,7 +68,8 @@ function notAuthorized(): Failure {
   return forbidden('not authorized')
 }
 
-/** LXD's words for a project that is not there. */
-export function unknownProject(name: string): Failure {
-  return notFound(`Failed loading project "${name}"`, { cause: notFound('Project not found') })
+/** LXD's words for a project that is not there, or with `denied` may be there and is not for the client to know of. */
+export function unknownProject(name: string, denied = false): Failure {
+  const cause = notFound('Project not found')
+  return new Failure('not-found', `Failed loading project "${name}"`, { cause, denied })
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { Connections } from '#auth/connections.ts'
 import { fakeIdentity } from '#auth/fake-identity.ts'
+import { silentAudit } from '#audit/silent-audit.ts'
 import { silentLog } from '#base/log.ts'
 import { listenUnix } from './listen-unix.ts'
 import { done } from './reply.ts'
@@ -27,6 +28,7 @@ async function makeApi() {
     services: {} as Services,
     log: silentLog,
     ready: () => true,
+    audit: silentAudit,
     identify: async () => fakeIdentity([{ role: 'admin' }]),
     projects: { has: () => true, effective: (name) => name },
   }

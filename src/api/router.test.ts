@@ -5,6 +5,7 @@ import { fakeIdentity } from '#auth/fake-identity.ts'
 import { stranger } from '#auth/identity.ts'
 import { conflict } from '#base/failure.ts'
 import { silentLog } from '#base/log.ts'
+import { silentAudit } from '#audit/silent-audit.ts'
 import { Events } from '#events/events.ts'
 import { Operations } from '#operations/operations.ts'
 import { routes as realRoutes } from './all.ts'
@@ -65,6 +66,7 @@ function makeOptions(more: Partial<RouterOptions> = {}): RouterOptions {
     log: silentLog,
     ready: () => true,
     identify: async () => administrator,
+    audit: silentAudit,
     projects: { has: (name) => name === 'default', effective: (name) => name },
     ...more,
   }

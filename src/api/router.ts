@@ -1,11 +1,13 @@
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
+import type { Audit } from '#audit/audit.ts'
 import { allows } from '#auth/authorize.ts'
 import type { Identity } from '#auth/identity.ts'
 import { explain, Failure, notFound, notImplemented, unavailable } from '#base/failure.ts'
 import type { Log } from '#base/log.ts'
 import { decode } from '#schema/decode.ts'
+import { answeredWith, auditedRequest, denialOf } from './audited.ts'
 import { readJson } from './body.ts'
 import { decide } from './decide.ts'
 import type { ProjectFacts } from './decide.ts'
@@ -23,6 +25,7 @@ export interface RouterOptions {
   readonly ready: () => boolean
   readonly identify: (request: IncomingMessage) => Promise<Identity>
   readonly projects: ProjectFacts
+  readonly audit: Pick<Audit, 'request'>
 }
 
 const verbs = ['get', 'head', 'put', 'patch', 'post', 'delete'] as const
@@ -49,7 +52,9 @@ export function makeRouter(options: RouterOptions): FastifyInstance {
         method: verb.toUpperCase(),
         url: fastifyPath(route.path),
         handler: (request, reply) =>
-          method ? answer(options, method, request, reply) : sendError(reply, notImplemented('not implemented')),
+          method
+            ? answer(options, { ...method, path: route.path }, request, reply)
+            : sendError(reply, notImplemented('not implemented')),
       })
     }
   }
@@ -69,7 +74,9 @@ export function parseQuery(text: string): Record<string, string> {
   return query
 }
 
-async function answer(options: RouterOptions, method: Method, http: FastifyRequest, reply: FastifyReply) {
+type MethodOfPath = Method & { readonly path: string }
+
+async function answer(options: RouterOptions, method: MethodOfPath, http: FastifyRequest, reply: FastifyReply) {
   const gone = new AbortController()
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) gone.abort()
@@ -80,25 +87,35 @@ async function answer(options: RouterOptions, method: Method, http: FastifyReque
     // The path only: a query may hold secrets.
     const path = http.url.split('?', 1)[0]
     options.log.debug('Handling API request', { method: http.method, path, ...identity.requestor })
-    const request = requestOf(options.projects, method, {
+    const parts = {
       raw: http.raw,
       params: http.params as Record<string, string>,
       query: http.query as Record<string, string>,
       identity,
       signal: gone.signal,
-    })
-    const body = method.body ? decode(method.body, await readJson(http.raw)) : undefined
-    const answered = await method.handle(options.services, {
-      ...request,
-      body,
-      checkEtag: (value) => checkEtag(http.headers['if-match'], value),
-    })
-    await send(reply, answered)
+    }
+    const audited = auditedRequest({ ...parts, method: http.method, route: method })
+    const trail = options.audit.request(audited)
+    try {
+      const request = requestOf(options.projects, method, parts)
+      trail.allowed()
+      const body = method.body ? decode(method.body, await readJson(http.raw)) : undefined
+      const answered = await method.handle(options.services, {
+        ...request,
+        body,
+        checkEtag: (value) => checkEtag(http.headers['if-match'], value),
+      })
+      await trail.answered(answeredWith(answered))
+      await send(reply, answered)
+    } catch (error) {
+      await trail.answered({ status: statusOf(error) }, denialOf(error, identity, audited.project))
+      throw error
+    }
   } catch (error) {
     if (!(error instanceof Failure)) {
       options.log.error('Request failed', {
         method: http.method,
-        url: http.url,
+        path: http.url.split('?', 1)[0],
         error: explain(error),
         stack: (error as Error).stack,
       })

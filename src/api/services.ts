@@ -1,6 +1,7 @@
 import type { Groups } from '#auth/groups.ts'
 import type { Identities } from '#auth/identities.ts'
 import type { ProviderGroups } from '#auth/provider-groups.ts'
+import type { Audit } from '#audit/audit.ts'
 import type { ImageQuery, Images } from '#images/images.ts'
 import type { Instances, SourceImage } from '#instances/instances.ts'
 import type { Lifecycle } from '#instances/lifecycle.ts'
@@ -46,6 +47,7 @@ export interface Services {
   readonly pools: Pools
   readonly profiles: Profiles
   readonly warnings: Warnings
+  readonly audit: Audit
   /**
    * Stops the instances and then the daemon. Resolves when the instances are down; operations get `timeout`
    * milliseconds to end, or none at all with `force`.

@@ -3,12 +3,14 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { Failure, badRequest, explain, notFound, unavailable } from '#base/failure.ts'
 import type { Route, Upgrade } from './route.ts'
+import { auditedRequest, denialOf } from './audited.ts'
 import { STATUS_CODES } from './node-http.ts'
 import { errorBody, parseQuery, requestOf } from './router.ts'
 import type { RouterOptions } from './router.ts'
 import { statusOf } from './status.ts'
 
 interface Target {
+  readonly path: string
   readonly pattern: RegExp
   readonly upgrade: Upgrade
 }
@@ -30,7 +32,8 @@ export function makeUpgrader(options: RouterOptions) {
           accept(websocket)
         }),
       (error: unknown) => {
-        if (!(error instanceof Failure)) options.log.error('Upgrade failed', { url: http.url, error: explain(error) })
+        if (!(error instanceof Failure))
+          options.log.error('Upgrade failed', { path: http.url?.split('?', 1)[0], error: explain(error) })
         refuse(socket, error)
       },
     )
@@ -42,26 +45,33 @@ function toTarget(route: Route): Target[] {
   const pattern = new RegExp(
     `^${route.path.replaceAll('.', String.raw`\.`).replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}/?$`,
   )
-  return [{ pattern, upgrade: route.upgrade }]
+  return [{ path: route.path, pattern, upgrade: route.upgrade }]
 }
 
 async function open(options: RouterOptions, targets: readonly Target[], http: IncomingMessage, socket: Duplex) {
   if (!options.ready()) throw unavailable('LXD daemon is starting up')
   const [path = '', search = ''] = (http.url ?? '').split('?', 2)
-  for (const { pattern, upgrade } of targets) {
+  for (const { path: route, pattern, upgrade } of targets) {
     const match = pattern.exec(path)
     if (!match) continue
     const identity = await options.identify(http)
     const gone = new AbortController()
     socket.once('close', () => gone.abort())
-    const request = requestOf(options.projects, upgrade, {
-      raw: http,
-      params: decodeAll(match.groups ?? {}),
-      query: parseQuery(search),
-      identity,
-      signal: gone.signal,
-    })
-    return upgrade.open(options.services, request)
+    const params = decodeAll(match.groups ?? {})
+    const parts = { raw: http, params, query: parseQuery(search), identity, signal: gone.signal }
+    const audited = auditedRequest({ ...parts, method: 'WEBSOCKET', route: { ...upgrade, path: route } })
+    const trail = options.audit.request(audited)
+    try {
+      const request = requestOf(options.projects, upgrade, parts)
+      trail.allowed()
+      const accept = upgrade.open(options.services, request)
+      await trail.answered({ status: 101 })
+      socket.once('close', () => trail.closed())
+      return accept
+    } catch (error) {
+      await trail.answered({ status: statusOf(error) }, denialOf(error, identity, audited.project))
+      throw error
+    }
   }
   throw notFound('not found')
 }

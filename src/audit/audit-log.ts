@@ -83,29 +83,33 @@ export class AuditLog implements AsyncDisposable {
   #syncing: Promise<void> | undefined
   #nextSync: Promise<void> | undefined
   #cutting: Promise<void> = Promise.resolve()
-  #closed = false
+  /** Between `start` and the end. */
+  #open = false
 
-  private constructor(options: AuditLogOptions) {
+  constructor(options: AuditLogOptions) {
     this.#options = options
     this.#records = auditRecords(options.store)
   }
 
-  /** Opens the log and records what happened to it since. Where it can't be written, entries wait for that. */
-  static async open(options: AuditLogOptions): Promise<AuditLog> {
-    const log = new AuditLog(options)
-    const anchor = log.#records.get('head')?.value
+  /**
+   * Opens the log and records what happened to it since. What was appended before waits for this; where it can't be
+   * written, entries wait until it can.
+   */
+  async start(): Promise<void> {
+    const anchor = this.#records.get('head')?.value
     if (anchor) {
-      log.#known = anchor
-      log.#first = anchor.first
+      this.#known = anchor
+      this.#first = anchor.first
       // From now on lines may follow what the store knows of.
-      if (anchor.closed) await log.#commit({ ...anchor, closed: false })
+      if (anchor.closed) await this.#commit({ ...anchor, closed: false })
     }
-    log.append({ event: 'daemon-started', pid: process.pid })
-    if (!anchor && log.#file) {
-      const [oldest] = await listFiles(options.directory)
-      log.#first = oldest?.first ?? log.#file.first
+    this.#open = true
+    this.append({ event: 'daemon-started', pid: process.pid })
+    this.#cutting = this.#cut()
+    if (!anchor && this.#file) {
+      const [oldest] = await listFiles(this.#options.directory)
+      this.#first = oldest?.first ?? this.#file.first
     }
-    return log
   }
 
   get settings(): AuditSettings {
@@ -117,7 +121,7 @@ export class AuditLog implements AsyncDisposable {
     const place = { sequence: 0 }
     const time = new Date().toISOString()
     this.#queue.push({ time, entry: typeof entry === 'function' ? entry : () => entry, place })
-    if (!this.#closed) this.#drain()
+    if (this.#open) this.#drain()
     return place
   }
 
@@ -146,8 +150,9 @@ export class AuditLog implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cutting
     this.append({ event: 'daemon-stopped', pid: process.pid })
-    this.#closed = true
+    this.#open = false
     for (const timer of [this.#retry, this.#syncSoon, this.#anchorSoon]) clearTimeout(timer)
     await this.durable()
     await this.#cutting
@@ -226,6 +231,8 @@ export class AuditLog implements AsyncDisposable {
 
   /** Deletes the oldest files beyond those that are to be kept. The store is told first: what it says is kept, is. */
   async #cut(): Promise<void> {
+    // What is not cut now is cut after the next start.
+    if (!this.#open) return
     try {
       const files = await listFiles(this.#options.directory)
       const doomed = files.slice(0, Math.max(0, files.length - this.settings.maxFiles))
@@ -251,7 +258,7 @@ export class AuditLog implements AsyncDisposable {
     warnings.raise({ type: 'Audit log cannot be written', message: explain(error) })
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
-      if (!this.#closed) this.#drain()
+      if (this.#open) this.#drain()
     }, retryPause).unref()
   }
 
@@ -285,7 +292,7 @@ export class AuditLog implements AsyncDisposable {
   }
 
   #anchorLater(): void {
-    if (this.#closed) return
+    if (!this.#open) return
     this.#anchorSoon ??= setTimeout(() => {
       this.#anchorSoon = undefined
       void this.#commit({ ...this.#synced, first: this.#first, closed: false })

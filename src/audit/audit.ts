@@ -66,6 +66,11 @@ export class Audit implements AsyncDisposable {
   constructor(options: { readonly log: AuditLog; readonly events: Events }) {
     this.log = options.log
     this.#events = options.events
+  }
+
+  /** Opens the log, and records what happened to it since it was closed. */
+  async start(): Promise<void> {
+    await this.log.start()
     this.#tell({ event: 'daemon-started', pid: process.pid })
   }
 
@@ -78,7 +83,12 @@ export class Audit implements AsyncDisposable {
   }
 
   /** Someone could not prove who it is. `reason` must hold nothing that was sent: tokens and passwords are secrets. */
-  loginFailed(options: { readonly method: string; readonly address: string; readonly reason: string; readonly id?: string }) {
+  loginFailed(options: {
+    readonly method: string
+    readonly address: string
+    readonly reason: string
+    readonly id?: string
+  }) {
     const { method, address, reason, id = '' } = options
     const entry = { event: 'login-failed', who: { method, id, address }, reason } as const
     this.#tell(entry, { username: '', protocol: method, address })
@@ -86,13 +96,13 @@ export class Audit implements AsyncDisposable {
   }
 
   /** Who is trusted, or what it may do, was changed: `change` says how, `object` names who, never with a secret. */
-  trustChanged(actor: Actor | undefined, change: string, object: string): void {
-    this.#record({ event: 'trust-changed', who: whoOf(actor), change, object }, actor)
+  trustChanged(requestor: Requestor | undefined, change: string, object: string): void {
+    this.#record({ event: 'trust-changed', who: whoIs(requestor), change, object }, requestor)
   }
 
   /** Keys of the server's configuration were changed. */
-  configChanged(actor: Actor | undefined, keys: readonly string[]): void {
-    this.#record({ event: 'config-changed', who: whoOf(actor), keys }, actor)
+  configChanged(requestor: Requestor | undefined, keys: readonly string[]): void {
+    this.#record({ event: 'config-changed', who: whoIs(requestor), keys }, requestor)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,9 +111,9 @@ export class Audit implements AsyncDisposable {
     await this.log[Symbol.asyncDispose]()
   }
 
-  #record(entry: AuditEntry, actor: Actor | undefined): void {
+  #record(entry: AuditEntry, requestor: Requestor | undefined): void {
     this.log.append(entry)
-    this.#tell(entry, actor?.requestor)
+    this.#tell(entry, requestor)
   }
 
   #tell(entry: AuditEntry, requestor?: Requestor, project = ''): void {
@@ -112,9 +122,13 @@ export class Audit implements AsyncDisposable {
   }
 }
 
-function whoOf(actor: Actor | undefined): Who {
-  if (!actor) return { method: 'daemon', id: '', address: '' }
-  const { method, id, peer } = actor
+/** Who asked for a change; the daemon itself where nobody did. */
+function whoIs(requestor: Requestor | undefined): Who {
+  if (!requestor) return { method: 'daemon', id: '', address: '' }
+  return { method: requestor.protocol, id: requestor.username, address: requestor.address }
+}
+
+function whoOf({ method, id, peer }: Actor): Who {
   return { method, id, address: peer.address, uid: peer.uid, pid: peer.pid }
 }
 

@@ -35,7 +35,12 @@ export type AuditEntry =
       readonly objects?: readonly string[] | undefined
     }
   /** The operation or the websocket that a request started is over. */
-  | { readonly event: 'end'; readonly request: number; readonly operation?: string | undefined; readonly result: string }
+  | {
+      readonly event: 'end'
+      readonly request: number
+      readonly operation?: string | undefined
+      readonly result: string
+    }
   | { readonly event: 'login-failed'; readonly who: Who; readonly reason: string }
   /** Who is trusted, or what it may do, has changed. */
   | { readonly event: 'trust-changed'; readonly who: Who; readonly change: string; readonly object: string }

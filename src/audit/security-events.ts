@@ -49,15 +49,19 @@ export function securityEventOf(entry: AuditEntry, requestor: Requestor | undefi
       return {
         name: `${denied ? 'authz_fail' : 'authz_admin'}:${nameOf(requestor)}`,
         level: 'warning',
-        description: denied
-          ? `Authorization failure: "${entry.action}" was denied`
-          : 'The server was administrated',
+        description: denied ? `Authorization failure: "${entry.action}" was denied` : 'The server was administrated',
         ...by,
         request_path: pathOf(entry.route, entry.params ?? {}),
         request_method: entry.method,
       }
     }
-    default:
+    case 'answer':
+    case 'end':
+    case 'left-out':
+    case 'log-recovered':
+    case 'log-broken':
+    case 'log-resumed':
+    case 'log-cut':
       return undefined
   }
 }

@@ -40,10 +40,7 @@ export async function verifyDirectory(directory: string, options: Options = {}):
 }
 
 /** Checks files, oldest first, as a part of a log. */
-export async function verifyFiles(
-  paths: readonly string[],
-  options: Pick<Options, 'expected'> = {},
-): Promise<Verdict> {
+export async function verifyFiles(paths: readonly string[], options: Pick<Options, 'expected'> = {}): Promise<Verdict> {
   return await verify(paths, await openAll(paths), options)
 }
 

@@ -18,11 +18,14 @@ export type FailureKind =
  */
 export class Failure extends Error {
   readonly kind: FailureKind
+  /** Whether it says no to someone for who it is, openly or, with `not-found`, by hiding what is there. */
+  readonly denied: boolean
 
-  constructor(kind: FailureKind, message: string, options?: ErrorOptions) {
+  constructor(kind: FailureKind, message: string, options: ErrorOptions & { readonly denied?: boolean } = {}) {
     super(message, options)
     this.name = 'Failure'
     this.kind = kind
+    this.denied = options.denied ?? (kind === 'unauthorized' || message === 'not authorized')
   }
 }
 
@@ -36,6 +39,11 @@ export function forbidden(message: string, options?: ErrorOptions): Failure {
 
 export function notFound(message: string, options?: ErrorOptions): Failure {
   return new Failure('not-found', message, options)
+}
+
+/** As {@link notFound}, to someone who may not know whether there is such a thing. */
+export function hidden(message: string, options?: ErrorOptions): Failure {
+  return new Failure('not-found', message, { ...options, denied: true })
 }
 
 export function conflict(message: string, options?: ErrorOptions): Failure {

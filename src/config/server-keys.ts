@@ -1,5 +1,6 @@
 import { parseListenAddress } from '#base/listen-address.ts'
-import { choice, integer, keyType, string } from './key.ts'
+import { parseSize } from '#base/size.ts'
+import { bool, choice, integer, keyType, size, string } from './key.ts'
 
 /** The port of the API where an address names none. */
 const apiPort = 8443
@@ -9,6 +10,31 @@ const listenAddress = keyType('address[:port]', (text) => parseListenAddress(tex
 
 /** Every key of the server's configuration that has an effect. */
 export const serverKeys = {
+  'core.audit_max_files': integer({
+    doc: 'How many files of the audit log are kept, that which is written to included. The oldest is deleted when there are more. Not in LXD.',
+    default: '16',
+    min: 2,
+    max: 10_000,
+    live: true,
+  }),
+  'core.audit_max_size': size({
+    doc: 'The size at which a new file of the audit log is begun, at least 64KiB. Not in LXD.',
+    default: '64MiB',
+    live: true,
+    check(text) {
+      if (parseSize(text) < 64 << 10) throw new Error(`Invalid size "${text}": expected at least 64KiB`)
+    },
+  }),
+  'core.audit_reads': bool({
+    doc: 'Whether the audit log has requests that only read, too: a line for each, and many of them. Not in LXD.',
+    default: 'false',
+    live: true,
+  }),
+  'core.audit_required': bool({
+    doc: 'Whether changes are refused while the audit log cannot be written, as when the disk is full. Otherwise they go on, a warning is raised, and the log says how much it lacks. Not in LXD.',
+    default: 'false',
+    live: true,
+  }),
   'core.https_address': listenAddress({
     doc: 'Where the API listens for remote clients: an address or a host name, the port is 8443 where none is given.\n\nA change is live: the new address is listened on before the old one is given up, and running requests go on. Name one address; `:8443` listens on all of them.',
     scope: 'local',

@@ -49,6 +49,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const store = stack.use(openSqliteStore(join(directory, 'database', 'lxd.db')))
   const parts = await makeParts({ directory, log: options.log, store, host })
   stack.defer(() => parts.warnings.flush())
+  await parts.audit.start()
+  stack.use(parts.audit)
   stack.use(repeat({ name: 'Pruning warnings', pause: 3_600_000, log: parts.log, work: () => parts.warnings.prune() }))
   stack.defer(() => parts.operations.finish(operationsGrace))
   const shutdown = makeShutdown(parts, options)
@@ -98,6 +100,7 @@ async function serve(options: DaemonOptions, parts: Parts, services: Services, r
     ready,
     identify: (request) => resolver.resolve(request),
     projects: parts.projects,
+    audit: parts.audit,
   }
   const app = makeRouter(routerOptions)
   await app.ready()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 /** The folders of LXD_DIR, as LXD lays them out, and their modes. None but root may look into guests' trees or logs. */
 const modes: Readonly<Record<string, number>> = {
   '.': 0o711,
+  audit: 0o700,
   containers: 0o711,
   database: 0o700,
   devices: 0o711,

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { routes } from '#api/all.ts'
 import { announcedExtensions } from '#api/extensions.ts'
 import type { Services } from '#api/services.ts'
+import { Audit } from '#audit/audit.ts'
+import { AuditLog } from '#audit/audit-log.ts'
+import type { AuditSettings } from '#audit/audit-log.ts'
 import { Locks } from '#base/locks.ts'
 import type { Log } from '#base/log.ts'
 import type { Keys } from '#config/key.ts'
@@ -34,6 +37,7 @@ import { projectKeys } from '#projects/project-keys.ts'
 import { Projects } from '#projects/projects.ts'
 import { Environment } from '#server/environment.ts'
 import { loadServerCertificate } from '#server/server-certificate.ts'
+import type { ServerValues } from '#server/config-part.ts'
 import { ServerConfig } from '#server/server-config.ts'
 import { Pools } from '#storage/pools.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
@@ -115,7 +119,20 @@ export async function makeParts(options: Omit<Common, 'events'>) {
 
 /** The server itself: how it is configured, how it is reached, what it tells of itself. */
 async function makeServer({ directory, log, store, host, events, warnings }: Common & { readonly warnings: Warnings }) {
-  const serverConfig = new ServerConfig({ store, events, log })
+  const auditLog = new AuditLog({
+    directory: join(directory, 'audit'),
+    store,
+    warnings,
+    log,
+    settings: () => auditSettings(serverConfig.values()),
+  })
+  const audit = new Audit({ log: auditLog, events })
+  const serverConfig: ServerConfig = new ServerConfig({
+    store,
+    events,
+    log,
+    onChange: (names, requestor) => audit.configChanged(requestor, names),
+  })
   const certificate = await loadServerCertificate(directory)
   const listeners = new Listeners({ log, identity: certificate, warnings })
   serverConfig.use(listeners.part)
@@ -128,7 +145,16 @@ async function makeServer({ directory, log, store, host, events, warnings }: Com
     kernelFeatures: host.kernelFeatures,
     osRelease: host.osRelease,
   })
-  return { serverConfig, listeners, environment }
+  return { audit, serverConfig, listeners, environment }
+}
+
+function auditSettings(values: ServerValues): AuditSettings {
+  return {
+    maxSize: values['core.audit_max_size'],
+    maxFiles: values['core.audit_max_files'],
+    reads: values['core.audit_reads'],
+    required: values['core.audit_required'],
+  }
 }
 
 function makeInstances(

@@ -14,6 +14,8 @@ export interface ServerConfigOptions {
   readonly store: Store
   readonly events: Events
   readonly log: Log
+  /** Told of each change: the names of its keys, and who made it. */
+  readonly onChange?: (names: readonly string[], requestor: Requestor | undefined) => void
 }
 
 /** What stands for the value of a secret key where configuration is shown, as LXD has it. */
@@ -85,6 +87,7 @@ export class ServerConfig {
       [this.#records.expect(stored?.revision ?? 0, 'global')],
     )
     undo.keep()
+    this.#options.onChange?.(changedNames(change), requestor)
     await this.#finish(applied)
     this.#options.events.lifecycle({ action: 'config-updated', source: '/1.0', project: 'default', requestor })
   }

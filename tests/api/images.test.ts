@@ -26,6 +26,7 @@ import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
 import { Connections } from '#auth/connections.ts'
+import { silentAudit } from '#audit/silent-audit.ts'
 import { silentLog } from '#base/log.ts'
 import { Events } from '#events/events.ts'
 import type { Event } from '#events/events.ts'
@@ -91,6 +92,7 @@ async function listen(options: { root: string; services: Services; trusted: bool
     services,
     log: silentLog,
     ready: () => true,
+    audit: silentAudit,
     identify: async () => (trusted ? { ...fakeIdentity([{ role: 'admin' }]), requestor } : stranger('@')),
     projects: services.projects,
   }

@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test'
 import { routes } from '#api/all.ts'
 import { makeRouter } from '#api/router.ts'
 import type { Services } from '#api/services.ts'
+import { silentAudit } from '#audit/silent-audit.ts'
 import { silentLog } from '#base/log.ts'
 import { Events } from '#events/events.ts'
 import type { Event } from '#events/events.ts'
@@ -45,6 +46,7 @@ async function setUp(t: TestContext) {
     routes,
     services: { networks } as unknown as Services,
     log: silentLog,
+    audit: silentAudit,
     ready: () => true,
     identify: async () => ({ ...fakeIdentity([{ role: 'admin' }]), requestor }),
     projects: { has: () => true, effective: (name) => name },

@@ -1,4 +1,4 @@
-import { forbidden, notFound } from '#base/failure.ts'
+import { forbidden, hidden } from '#base/failure.ts'
 import type { Operation } from '#operations/operation.ts'
 import type { Request } from '../route.ts'
 import type { Services } from '../services.ts'
@@ -17,7 +17,7 @@ export function findOperation(
   request: Asking & { readonly params: { readonly id: string } },
 ): Operation {
   const operation = operations.get(request.params.id)
-  if (!maySee(request, operation)) throw notFound('Operation not found')
+  if (!maySee(request, operation)) throw hidden('Operation not found')
   return operation
 }
 

@@ -1,4 +1,4 @@
-import { badRequest, forbidden, notFound } from '#base/failure.ts'
+import { badRequest, forbidden, hidden } from '#base/failure.ts'
 import { route } from '../route.ts'
 import { maySee } from './find-operation.ts'
 
@@ -19,7 +19,7 @@ export const operationWebsocket = route('/1.0/operations/{id}/websocket', {
       const operation = services.operations.find(params.id)
       const mayKnow = operation && (maySee(request, operation) || operation.hasSecret(query['secret'] ?? ''))
       if (mayKnow) return operation.accept(query['secret'] ?? '')
-      throw identity.trusted ? notFound('Operation not found') : forbidden('not authorized')
+      throw identity.trusted ? hidden('Operation not found') : forbidden('not authorized')
     },
   },
 })
