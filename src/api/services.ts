@@ -13,6 +13,7 @@ import type { Runtime } from '#lxc/runtime.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
 import type { Pools } from '#storage/pools.ts'
 import type { Profiles } from '#profiles/profiles.ts'
+import type { Policy } from '#projects/policy/policy.ts'
 import type { Projects } from '#projects/projects.ts'
 
 import type { Resources } from '#schema/resources.ts'
@@ -37,6 +38,7 @@ export interface Services {
   readState(record: InstanceRecord): Promise<object>
   /** The image that a source names, in the project or in that whose images it uses. */
   findImage(project: string, source: ImageQuery): Promise<SourceImage>
+  readonly policy: Policy
   readonly projects: Projects
   readonly serverConfig: ServerConfig
   readonly environment: Environment

@@ -6,7 +6,16 @@ import { parseSize } from '#base/size.ts'
  * What a key lets its writer do to the host. A restricted project allows `safe` keys and, key by key, those whose
  * class its `restricted.*` configuration opens. A key without a class is refused there.
  */
-export type Risk = 'safe' | 'lowlevel' | 'privilege' | 'nesting' | 'interception' | 'idmap' | 'backups' | 'snapshots'
+export type Risk =
+  | 'safe'
+  | 'lowlevel'
+  | 'privilege'
+  | 'nesting'
+  | 'interception'
+  | 'mount-interception'
+  | 'idmap'
+  | 'backups'
+  | 'snapshots'
 
 /** One configuration key: all that any part of the program needs to know about it. */
 export interface Key<T = unknown> {

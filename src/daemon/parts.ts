@@ -16,6 +16,7 @@ import type { DeviceKind } from '#devices/device.ts'
 import { Events } from '#events/events.ts'
 import { logToEvents } from '#events/logging.ts'
 import { Images } from '#images/images.ts'
+import type { ImagesOptions } from '#images/images.ts'
 import { InstanceCommit } from '#instances/commit.ts'
 import { Plan } from '#instances/container-plan.ts'
 import { CpuPins } from '#instances/cpu-pins.ts'
@@ -33,8 +34,10 @@ import { networkTypes } from '#networks/types/all.ts'
 import { Operations } from '#operations/operations.ts'
 import { defaultProfileOf } from '#profiles/default-profile.ts'
 import { Profiles } from '#profiles/profiles.ts'
+import { Policy } from '#projects/policy/policy.ts'
 import { projectKeys } from '#projects/project-keys.ts'
 import { Projects } from '#projects/projects.ts'
+import type { Belongings } from '#projects/projects.ts'
 import { Environment } from '#server/environment.ts'
 import { loadServerCertificate } from '#server/server-certificate.ts'
 import type { ServerValues } from '#server/config-part.ts'
@@ -69,35 +72,32 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const warnings = new Warnings({ store, events, log })
   const operations = new Operations({ events, log })
   const access = makeAccess({ store, events, certificates: () => [] })
-  const defaultProfile = defaultProfileOf(store)
-  const projects = new Projects({
-    store,
-    events,
-    belongings: (before, after) => [...defaultProfile(before, after), ...access.access.moveGrants(before, after)],
+  const { policy, projects } = makeProjects({
+    ...common,
+    belongings: (before, after) => access.access.moveGrants(before, after),
+    kinds: () => kinds,
+    profiles: () => profiles,
   })
   const imageTree = (image: ImageRecord) => images.tree(image)
   const pools = new Pools({ store, events, drivers: host.drivers, directory, log, imageTree })
-  const networks = new Networks({ ...host, store, events, log, directory })
-  const kinds = deviceKinds({ ...host, networks, pools, devicesDirectory: join(directory, 'devices') })
-  const profiles = new Profiles({
+  const networks = new Networks({ ...host, store, events, log, directory, policy })
+  const kinds: readonly DeviceKind[] = deviceKinds({
+    ...host,
+    networks,
+    pools,
+    devicesDirectory: join(directory, 'devices'),
+  })
+  const profiles: Profiles = new Profiles({
     store,
     events,
     log,
+    policy,
     projects,
     instanceKeys,
     checkDevices: (profile) => checkProfileDevices(kinds, profile),
   })
-  const images: Images = new Images({
-    directory: join(directory, 'images'),
-    store,
-    events,
-    log,
-    run: host.run,
-    projects,
-    profiles,
-    onUnused: (fingerprint) => pools.deleteImage(fingerprint),
-  })
-  const running = makeInstances({ ...common, pools, profiles, kinds })
+  const images: Images = makeImages({ ...common, policy, projects, profiles, pools })
+  const running = makeInstances({ ...common, policy, pools, profiles, kinds })
   const server = await makeServer({ ...common, warnings })
   return {
     ...running,
@@ -108,6 +108,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     readResources: host.readResources,
     events,
     operations,
+    policy,
     projects,
     pools,
     networks,
@@ -115,6 +116,54 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     profiles,
     images,
   }
+}
+
+/** The projects and what they allow, of devices and profiles among others, which are made after them. */
+function makeProjects({
+  store,
+  events,
+  belongings,
+  kinds,
+  profiles,
+}: Common & {
+  readonly belongings: Belongings
+  readonly kinds: () => readonly DeviceKind[]
+  readonly profiles: () => Profiles
+}) {
+  const policy = new Policy({
+    store,
+    instanceKeys,
+    kindOf: (device) => findKind(kinds(), device),
+    expand: (instance, changed) => profiles().expand(instance.project, instance.profiles, instance, changed),
+  })
+  const defaultProfile = defaultProfileOf(store)
+  const projects = new Projects({
+    store,
+    events,
+    policy,
+    belongings: (before, after) => [...defaultProfile(before, after), ...belongings(before, after)],
+  })
+  return { policy, projects }
+}
+
+function makeImages({
+  directory,
+  store,
+  events,
+  log,
+  host,
+  pools,
+  ...rest
+}: Common & Pick<ImagesOptions, 'policy' | 'projects' | 'profiles'> & { readonly pools: Pools }): Images {
+  return new Images({
+    ...rest,
+    directory: join(directory, 'images'),
+    store,
+    events,
+    log,
+    run: host.run,
+    onUnused: (fingerprint) => pools.deleteImage(fingerprint),
+  })
 }
 
 /** The server itself: how it is configured, how it is reached, what it tells of itself. */
@@ -158,14 +207,20 @@ function auditSettings(values: ServerValues): AuditSettings {
 }
 
 function makeInstances(
-  options: Common & { readonly pools: Pools; readonly profiles: Profiles; readonly kinds: readonly DeviceKind[] },
+  options: Common & {
+    readonly policy: Policy
+    readonly pools: Pools
+    readonly profiles: Profiles
+    readonly kinds: readonly DeviceKind[]
+  },
 ) {
-  const { directory, log, store, host, events, pools, profiles, kinds } = options
+  const { directory, log, store, host, events, policy, pools, profiles, kinds } = options
   const { runtime } = host
   const locks = new Locks()
   const kindOf = (config: Parameters<typeof findKind>[1]) => findKind(kinds, config)
   const commit = new InstanceCommit({
     store,
+    policy,
     findKind: kindOf,
     profiles: { expand: (project, names, own) => profiles.expand(project, names, own) },
     checkProfiles: (project, names) => profiles.check(project, names),

@@ -2,6 +2,7 @@ import type { IdMap } from '#base/idmap.ts'
 import type { Undo } from '#base/undo.ts'
 import type { Keys } from '#config/key.ts'
 import type { LxcItem } from '#lxc/runtime.ts'
+import type { DeviceKindPolicy, DeviceRestriction } from '#projects/policy/device-policy.ts'
 
 /** A device's configuration as the API carries it, `type` included. */
 export type DeviceConfig = Readonly<Record<string, string>>
@@ -64,11 +65,13 @@ export interface VolatileContext {
  * `start` runs before the container does; a device that is `hotplug` can also be added to one that runs, with `pid`
  * set, and then does the container's side itself. `stop` must not mind being called twice or after a crash.
  */
-export interface DeviceKind {
+export interface DeviceKind extends DeviceKindPolicy {
   /** `nic/bridged`, `disk`: the type and, where it has one, the subtype. */
   readonly kind: string
   readonly doc: string
   readonly keys: Keys
+  /** What of `restricted.devices.*` guards it in restricted projects. */
+  readonly restriction: DeviceRestriction
   readonly hotplug: boolean
   /** Throws a bad-request Failure for what the keys' own types can not tell. */
   check(config: DeviceConfig, context: CheckContext): void

@@ -43,7 +43,8 @@ const pathInside = keyType('path', (text) => {
 
 const keys = {
   path: pathInside({ doc: 'Where the disk is mounted inside the instance; `/` is its root.', risk: 'safe' }),
-  source: string({ doc: 'The directory or file of the host to mount.' }),
+  // Which sources a restricted project has is up to `restricted.devices.disk`.
+  source: string({ doc: 'The directory or file of the host to mount.', risk: 'safe' }),
   pool: string({ doc: 'The storage pool of the root disk.', risk: 'safe' }),
   size: size({
     doc: 'How much the root disk may hold.\n\nOnly in pools whose driver can limit it; others refuse the key.',
@@ -77,6 +78,7 @@ export function disk(parts: DiskParts): DeviceKind {
     doc: `The root file system of an instance (\`path=/\`), or a directory or file of the host.`,
     hotplug: true,
     keys,
+    restriction: 'disk',
     check: (config, context) => check(parts, config, context),
     start: (context, undo) => start(parts, context, undo),
     async stop(context) {

@@ -40,6 +40,7 @@ export function nicBridged(parts: BridgedParts): DeviceKind {
     kind: 'nic/bridged',
     doc: 'A veth pair with one end in the instance and the other on a bridge of the host.',
     hotplug: true,
+    restriction: 'nic',
     keys: {
       ...nicKeys,
       network: string({ doc: 'The managed network to join.', risk: 'safe' }),

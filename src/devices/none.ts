@@ -5,6 +5,7 @@ export const none: DeviceKind = {
   kind: 'none',
   doc: 'No device. Hides a device of the same name that a profile brings.',
   keys: {},
+  restriction: 'free',
   hotplug: true,
   check() {},
   start: async () => ({ lxc: [], volatile: {} }),

@@ -8,6 +8,7 @@ import { withoutEmpty } from '#config/config.ts'
 import type { Events, Requestor } from '#events/events.ts'
 import type { Run } from '#host/run.ts'
 import type { Profiles } from '#profiles/profiles.ts'
+import type { Policy } from '#projects/policy/policy.ts'
 import type { Projects } from '#projects/projects.ts'
 import type { ImageTree } from '#storage/driver.ts'
 import { imageRecords } from '#store/image-record.ts'
@@ -22,6 +23,7 @@ import type { LayoutLimits } from './layout.ts'
 import { ImageSecrets } from './secrets.ts'
 import { receiveUpload } from './upload.ts'
 import type { Upload } from './upload.ts'
+import { UploadQuota } from './upload-quota.ts'
 
 export interface ImagesOptions {
   /** LXD_DIR/images. */
@@ -30,6 +32,7 @@ export interface ImagesOptions {
   readonly events: Events
   readonly log: Log
   readonly run: Run
+  readonly policy: Pick<Policy, 'commit' | 'diskBudget'>
   readonly projects: Projects
   readonly profiles: Profiles
   /** Called when the last project has given up an image: what was unpacked from it is of no use any more. */
@@ -79,11 +82,13 @@ export class Images {
   readonly #options: ImagesOptions
   readonly #files: ImageFiles
   readonly #locks = new Locks()
+  readonly #quota: UploadQuota
   readonly #records
 
   constructor(options: ImagesOptions) {
     this.#options = options
     this.#files = new ImageFiles(options.directory)
+    this.#quota = new UploadQuota((project) => options.policy.diskBudget(project))
     this.#records = imageRecords(options.store)
     this.aliases = new ImageAliases(options)
   }
@@ -161,12 +166,13 @@ export class Images {
     return this.#files.paths(image)
   }
 
-  /** Takes what a client sends; for {@link import}. */
+  /** Takes what a client sends; for {@link import}. Ends where the project may have no more. */
   async receive(
+    project: string,
     stream: Readable,
     options: { readonly contentType: string; readonly filename: string; readonly signal: AbortSignal },
   ): Promise<Upload> {
-    return await receiveUpload(stream, this.#files, options)
+    return await receiveUpload(stream, this.#files, { ...options, meter: this.#quota.open(this.#effective(project)) })
   }
 
   /** Makes an upload an image of the project. The upload's files are taken over or removed, however it ends. */
@@ -272,15 +278,14 @@ export class Images {
 
   /** The one way an image is written. */
   async #commit({ before, after, with: more = [] }: Commit): Promise<void> {
-    const { store, projects } = this.#options
+    const { store, policy } = this.#options
     const image = after ?? before?.value
     if (!image) return
     if (after) this.#check(after, before?.value.profiles ?? [])
     const names = [image.project, image.fingerprint]
-    await store.commit(
-      [after ? this.#records.put(after, ...names) : this.#records.delete(...names), ...more],
-      [this.#records.expect(before?.revision ?? 0, ...names), ...(before ? [] : projects.expect(image.project))],
-    )
+    const compare = [this.#records.expect(before?.revision ?? 0, ...names)]
+    if (after) await policy.commit({ image: after }, [this.#records.put(after, ...names), ...more], compare)
+    else await store.commit([this.#records.delete(...names), ...more], compare)
   }
 
   #check(image: ImageRecord, formerProfiles: readonly string[]): void {

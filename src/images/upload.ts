@@ -1,10 +1,12 @@
 import { Busboy } from '@fastify/busboy'
 import { createHash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { badRequest, notImplemented } from '#base/failure.ts'
 import type { ImageFiles, ImagePaths } from './image-files.ts'
+import type { UploadMeter } from './upload-quota.ts'
 
 /** An image that was received and is on disk, in files that go when this is disposed. */
 export interface Upload extends AsyncDisposable {
@@ -31,6 +33,15 @@ interface ReceivedPart {
   readonly done: Promise<Received>
 }
 
+/** How an upload is received. */
+export interface UploadOptions {
+  readonly contentType: string
+  readonly filename: string
+  readonly signal: AbortSignal
+  /** Counts the bytes, and is done with together with the upload. */
+  readonly meter: UploadMeter
+}
+
 /** Milliseconds a client gets to send the rest of an image that was refused. */
 const maxDrain = 60_000
 
@@ -38,20 +49,18 @@ const maxDrain = 60_000
  * Receives an image as clients send it: as it is (one file), or as a form with the parts `metadata` and `rootfs`.
  * Bytes are hashed as they are written. Where it fails, nothing is left.
  */
-export async function receiveUpload(
-  stream: Readable,
-  files: ImageFiles,
-  options: { readonly contentType: string; readonly filename: string; readonly signal: AbortSignal },
-): Promise<Upload> {
+export async function receiveUpload(stream: Readable, files: ImageFiles, options: UploadOptions): Promise<Upload> {
   stream.on('error', ignore)
   const paths = files.newUploadPaths()
+  const { meter } = options
   const discard = async () => {
+    meter[Symbol.dispose]()
     await Promise.all([rm(paths.metadata, { force: true }), rm(paths.rootfs, { force: true })])
   }
   try {
     const received = options.contentType.startsWith('multipart/form-data')
       ? await receiveForm(stream, paths, options)
-      : { ...(await receiveFile(stream, paths.metadata)), filename: options.filename, split: false }
+      : { ...(await receiveFile(stream, paths.metadata, { meter })), filename: options.filename, split: false }
     options.signal.throwIfAborted()
     const { size, filename, split } = received
     return {
@@ -76,11 +85,16 @@ async function drain(stream: Readable): Promise<void> {
 }
 
 /** Writes a stream to a new file, on disk when this resolves, and hashes it. */
-async function receiveFile(stream: Readable, path: string, hash = createHash('sha256')): Promise<Received> {
+async function receiveFile(
+  stream: Readable,
+  path: string,
+  { meter, hash = createHash('sha256') }: { readonly meter: UploadMeter; readonly hash?: Hash },
+): Promise<Received> {
   await using file = await open(path, 'wx', 0o600)
   let size = 0
   // Where writing fails the stream must live on: a client that is still sending is to get its reply.
   for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    meter.take(chunk.length)
     hash.update(chunk)
     await file.appendFile(chunk)
     size += chunk.length
@@ -93,7 +107,7 @@ async function receiveFile(stream: Readable, path: string, hash = createHash('sh
 async function receiveForm(
   stream: Readable,
   paths: Readonly<Record<Part, string>>,
-  { contentType, signal }: { readonly contentType: string; readonly signal: AbortSignal },
+  { contentType, signal, meter }: UploadOptions,
 ): Promise<Received & { readonly filename: string; readonly split: boolean }> {
   const form = new Busboy({
     headers: { 'content-type': contentType },
@@ -110,7 +124,7 @@ async function receiveForm(
       const path = paths[readPart(name, parts.length)]
       // One after the other: they share the hash.
       const before = parts.at(-1)?.done ?? Promise.resolve()
-      const done = before.then(() => receiveFile(file, path, hash))
+      const done = before.then(() => receiveFile(file, path, { meter, hash }))
       done.catch((error: unknown) => form.destroy(error as Error))
       parts.push({ filename, file, done })
     } catch (error) {

@@ -6,6 +6,7 @@ import { none } from '#devices/none.ts'
 import type { DeviceKind } from '#devices/device.ts'
 import { string } from '#config/key.ts'
 import { expandLayers } from '#profiles/expand.ts'
+import { fakePolicy } from '#projects/policy/fake-policy.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
 import { projectRecords } from '#store/project-record.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
@@ -31,6 +32,7 @@ async function makeCommit() {
   await store.commit([projects.put({ name: 'default', description: '', config: {} }, 'default')])
   const commit = new InstanceCommit({
     store,
+    policy: fakePolicy(store),
     profiles: { expand: (_project, profiles, own) => expandLayers([...(profiles.length > 0 ? [profile] : []), own]) },
     checkProfiles: () => {},
     findKind: (config) => findKind([disk, nic, none], config),

@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import { parseArchitecture } from '#base/architecture.ts'
-import { badRequest, conflict, notFound } from '#base/failure.ts'
+import { badRequest, conflict, Failure, forbidden, notFound } from '#base/failure.ts'
 import { checkConfig, withoutEmpty } from '#config/config.ts'
 import type { Config } from '#config/config.ts'
 import { checkDevices, findRootDisk } from '#devices/check.ts'
 import type { FindKind } from '#devices/check.ts'
 import type { DeviceConfig, DeviceOwner } from '#devices/device.ts'
+import type { Policy } from '#projects/policy/policy.ts'
 import { instanceRecords } from '#store/instance-record.ts'
 import type { DevicesConfig, InstanceRecord } from '#store/instance-record.ts'
 import type { Records, Stored } from '#store/records.ts'
-import { projectRecords } from '#store/project-record.ts'
-import type { Compare, Store } from '#store/store.ts'
+import type { Store } from '#store/store.ts'
 import { checkFeatures, instanceKeys } from './features/all.ts'
 import { checkInstanceName, runtimeName } from './instance-name.ts'
 
@@ -32,6 +32,7 @@ export interface ProfileExpander {
 
 export interface InstanceCommitOptions {
   readonly store: Store
+  readonly policy: Pick<Policy, 'check' | 'commit'>
   readonly profiles: ProfileExpander
   /** Throws a Failure that names the first profile that is not there. */
   readonly checkProfiles: (project: string, names: readonly string[]) => void
@@ -45,6 +46,7 @@ export interface InstanceCommitOptions {
 export class InstanceCommit {
   readonly #store: Store
   readonly #records: Records<InstanceRecord>
+  readonly #policy: InstanceCommitOptions['policy']
   readonly #profiles: ProfileExpander
   readonly #checkProfiles: InstanceCommitOptions['checkProfiles']
   readonly #findKind: FindKind
@@ -52,6 +54,7 @@ export class InstanceCommit {
   constructor(options: InstanceCommitOptions) {
     this.#store = options.store
     this.#records = instanceRecords(options.store)
+    this.#policy = options.policy
     this.#profiles = options.profiles
     this.#checkProfiles = options.checkProfiles
     this.#findKind = options.findKind
@@ -89,13 +92,24 @@ export class InstanceCommit {
    * undefined for a new instance; where that has changed meanwhile, a conflict Failure is thrown.
    */
   async write(proposed: InstanceRecord, before: Stored<InstanceRecord> | undefined): Promise<Stored<InstanceRecord>> {
-    return await this.#put(this.precheck(proposed), before?.revision ?? 0)
+    const record = this.precheck(proposed, before ? 'update' : 'creation')
+    return await this.#put(record, before?.revision ?? 0, (changes, compare) =>
+      this.#policy.commit({ instance: record }, changes, compare),
+    )
   }
 
   /** Builds and checks the final object as {@link write} does, and writes nothing. */
-  precheck(proposed: InstanceRecord): InstanceRecord {
+  precheck(proposed: InstanceRecord, verb: 'creation' | 'update'): InstanceRecord {
     this.#checkProfiles(proposed.project, proposed.profiles)
     const record = this.#complete(proposed)
+    checkConfig('instance', instanceKeys, record.config)
+    try {
+      // Before devices look at the host: what may not be used is not told of, either.
+      this.#policy.check({ instance: record })
+    } catch (cause) {
+      if (!(cause instanceof Failure) || cause.kind !== 'forbidden') throw cause
+      throw forbidden(`Failed checking if instance ${verb} allowed`, { cause })
+    }
     this.check(this.expand(record))
     return record
   }
@@ -126,8 +140,10 @@ export class InstanceCommit {
     checkInstanceName(name)
     const { project, name: old } = before.value
     if (this.has(project, name)) throw conflict(`Instance "${name}" already exists`)
-    await this.#store.commit(
-      [this.#records.delete(project, old), this.#records.put({ ...before.value, name }, project, name)],
+    const instance = { ...before.value, name }
+    await this.#policy.commit(
+      { instance, formerly: old },
+      [this.#records.delete(project, old), this.#records.put(instance, project, name)],
       [this.#records.expect(before.revision, project, old), this.#records.expect(0, project, name)],
     )
   }
@@ -145,26 +161,22 @@ export class InstanceCommit {
     return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]))
   }
 
-  async #put(record: InstanceRecord, revision: number): Promise<Stored<InstanceRecord>> {
+  async #put(
+    record: InstanceRecord,
+    revision: number,
+    commit: Store['commit'] = (changes, compare) => this.#store.commit(changes, compare),
+  ): Promise<Stored<InstanceRecord>> {
     const { project, name } = record
     try {
-      const written = await this.#store.commit(
+      const written = await commit(
         [this.#records.put(record, project, name)],
-        [this.#records.expect(revision, project, name), ...(revision === 0 ? [this.#expectProject(project)] : [])],
+        [this.#records.expect(revision, project, name)],
       )
       return { value: record, revision: written }
     } catch (cause) {
       if (revision === 0 && this.has(project, name)) throw conflict(`Instance "${name}" already exists`)
       throw cause
     }
-  }
-
-  /** A new instance is for a project that is still there when it is written. */
-  #expectProject(project: string): Compare {
-    const projects = projectRecords(this.#store)
-    const found = projects.get(project)
-    if (!found) throw notFound('Project not found')
-    return projects.expect(found.revision, project)
   }
 
   /** Names in the kernel's form, empty values dropped, the devices' volatile keys made, those of gone devices dropped. */

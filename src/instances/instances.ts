@@ -203,7 +203,7 @@ export class Instances {
 
   /** Throws what is wrong with a change itself, before any work on it is begun. */
   checkUpdate({ value }: Stored<InstanceRecord>, change: InstanceChange): void {
-    this.#options.commit.precheck(changed(value, value, change))
+    this.#options.commit.precheck(changed(value, value, change), 'update')
   }
 
   /** Throws what {@link rename} would throw at once. */

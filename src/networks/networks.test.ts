@@ -15,6 +15,7 @@ import { FakeSysctls } from '#host/sysctls.ts'
 import type { NetworkPut } from '#schema/network.ts'
 import { instanceRecords } from '#store/instance-record.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
+import { noPolicy } from '#projects/policy/fake-policy.ts'
 import { networkRecords } from '#store/network-record.ts'
 import { profileRecords } from '#store/profile-record.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
@@ -36,6 +37,7 @@ function setUp(t: TestContext) {
   const account = { user: 'nobody', group: 'nogroup' }
   const make = () =>
     new Networks({
+      policy: noPolicy(store),
       ...host,
       store,
       events,

@@ -12,6 +12,7 @@ import type { Events, Requestor } from '#events/events.ts'
 import type { Daemons } from '#host/daemons.ts'
 import type { ReleaseDhcp } from '#host/dhcp-release.ts'
 import type { Link } from '#host/links.ts'
+import type { Policy } from '#projects/policy/policy.ts'
 import type { Network, NetworkLease, NetworkPut, NetworksPost, NetworkState } from '#schema/network.ts'
 import { networkRecords } from '#store/network-record.ts'
 import type { NetworkRecord } from '#store/network-record.ts'
@@ -34,6 +35,7 @@ export interface NetworksOptions extends NetworkHost {
   readonly events: Events
   readonly daemons: Daemons
   readonly releaseDhcp: ReleaseDhcp
+  readonly policy: Pick<Policy, 'commit'>
   /** LXD_DIR. */
   readonly directory: string
   /** What dnsmasq runs as. */
@@ -233,7 +235,8 @@ export class Networks {
     const moved = old && old.name !== after.name ? [records.delete(project, old.name)] : []
     await using undo = this.#undo()
     const written = before ? after : { ...after, phase: 'creating' as const }
-    await this.#options.store.commit(
+    await this.#options.policy.commit(
+      { network: written },
       [...moved, records.put(written, project, after.name)],
       [records.expect(before?.revision ?? 0, project, old?.name ?? after.name)],
     )

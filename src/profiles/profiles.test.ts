@@ -4,6 +4,8 @@ import { badRequest } from '#base/failure.ts'
 import { silentLog } from '#base/log.ts'
 import { string } from '#config/key.ts'
 import { Events } from '#events/events.ts'
+import { fakePolicy } from '#projects/policy/fake-policy.ts'
+import type { Policy } from '#projects/policy/policy.ts'
 import { Projects } from '#projects/projects.ts'
 import { instanceRecords } from '#store/instance-record.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
@@ -17,11 +19,16 @@ const instanceKeys = { 'limits.cpu': string({ doc: 'CPU.' }), 'user.*': string({
 async function makeProfiles() {
   const store = openSqliteStore(':memory:')
   const events = new Events({ log: silentLog })
-  const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
+  const policy: Policy = fakePolicy(store, {
+    instanceKeys,
+    expand: (one, changed) => profiles.expand(one.project, one.profiles, one, changed),
+  })
+  const projects = new Projects({ store, events, policy, belongings: defaultProfileOf(store) })
   const profiles = new Profiles({
     store,
     events,
     log: silentLog,
+    policy,
     projects,
     instanceKeys,
     checkDevices({ devices }) {

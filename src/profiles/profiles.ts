@@ -4,6 +4,7 @@ import { Undo } from '#base/undo.ts'
 import { checkConfig, withoutEmpty } from '#config/config.ts'
 import type { Keys } from '#config/key.ts'
 import type { Events, Requestor } from '#events/events.ts'
+import type { Policy } from '#projects/policy/policy.ts'
 import type { Projects } from '#projects/projects.ts'
 import { instanceRecords } from '#store/instance-record.ts'
 import type { DevicesConfig, InstanceRecord } from '#store/instance-record.ts'
@@ -35,6 +36,7 @@ export interface ProfilesOptions {
   readonly store: Store
   readonly events: Events
   readonly log: Log
+  readonly policy: Pick<Policy, 'commit'>
   readonly projects: Projects
   /** The keys of instances, which are those of profiles. */
   readonly instanceKeys: Keys
@@ -157,7 +159,7 @@ export class Profiles {
 
   /** The one way a profile is written. */
   async #commit({ before, after: wanted, action, requestor }: Commit): Promise<void> {
-    const { store, events } = this.#options
+    const { store, events, policy } = this.#options
     const old = before?.value
     const after = wanted && {
       ...wanted,
@@ -171,19 +173,18 @@ export class Profiles {
 
     const project = after?.project ?? old?.project ?? ''
     const names = renamed ? users.map((user) => this.#renameIn(user, old.name, after.name)) : []
-    await store.commit(
-      [
-        ...(old && old.name !== after?.name ? [this.#records.delete(project, old.name)] : []),
-        ...(after ? [this.#records.put(after, project, after.name)] : []),
-        ...names.map(({ change }) => change),
-      ],
-      [
-        ...this.#options.projects.expect(project),
-        ...(before ? [this.#records.expect(before.revision, project, before.value.name)] : []),
-        ...(after && old?.name !== after.name ? [this.#records.expect(0, project, after.name)] : []),
-        ...names.map(({ compare }) => compare),
-      ],
-    )
+    const changes = [
+      ...(old && old.name !== after?.name ? [this.#records.delete(project, old.name)] : []),
+      ...(after ? [this.#records.put(after, project, after.name)] : []),
+      ...names.map(({ change }) => change),
+    ]
+    const compare = [
+      ...(before ? [this.#records.expect(before.revision, project, before.value.name)] : []),
+      ...(after && old?.name !== after.name ? [this.#records.expect(0, project, after.name)] : []),
+      ...names.map(({ compare: one }) => one),
+    ]
+    if (after) await policy.commit({ profile: after }, changes, compare)
+    else await store.commit(changes, compare)
     if (old && after && !renamed) await this.#apply(users, old, after)
 
     const name = after?.name ?? old?.name ?? ''
@@ -226,9 +227,11 @@ export class Profiles {
 
   /** Tells the instances one by one. Should one not take it, all is put back as it was. */
   async #apply(users: readonly Stored<InstanceRecord>[], old: ProfileRecord, after: ProfileRecord): Promise<void> {
-    const { store, log } = this.#options
+    const { policy, log } = this.#options
     await using undo = new Undo((what, error) => log.error(`Cannot take back ${what}`, { error: explain(error) }))
-    undo.add(`the change of profile "${old.name}"`, () => store.commit([this.#records.put(old, old.project, old.name)]))
+    undo.add(`the change of profile "${old.name}"`, () =>
+      policy.commit({ profile: old }, [this.#records.put(old, old.project, old.name)]),
+    )
     for (const { value } of users) {
       try {
         await this.#users?.apply(value, { before: this.#expand(value, old), after: this.#expand(value, after) }, undo)

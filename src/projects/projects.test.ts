@@ -6,6 +6,7 @@ import type { Event } from '#events/events.ts'
 import { networkRecords } from '#store/network-record.ts'
 import { projectRecords } from '#store/project-record.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
+import { fakePolicy } from './policy/fake-policy.ts'
 import { Projects } from './projects.ts'
 import { usageOf } from './usage.ts'
 
@@ -14,7 +15,7 @@ async function makeProjects() {
   const events = new Events({ log: silentLog })
   const heard: Event[] = []
   events.subscribe((event) => heard.push(event))
-  const projects = new Projects({ store, events, belongings: () => [] })
+  const projects = new Projects({ store, events, policy: fakePolicy(store), belongings: () => [] })
   await projects.start()
   return { store, projects, heard, networks: networkRecords(store) }
 }
@@ -170,6 +171,7 @@ test('what else belongs to a project is written along with it', async () => {
   const records = projectRecords(store)
   const projects = new Projects({
     store,
+    policy: fakePolicy(store),
     events: new Events({ log: silentLog }),
     belongings: (before, after) => [{ type: 'put', key: '/last', value: [before?.name ?? null, after?.name ?? null] }],
   })
@@ -185,17 +187,18 @@ test('what else belongs to a project is written along with it', async () => {
 test('usage adds up what is limited', () => {
   const root = { type: 'disk', path: '/', pool: 'p', size: '1GiB' }
   const config = { 'limits.cpu': '2', 'limits.memory': '1MiB', 'limits.processes': '10' }
-  const usage = usageOf(
-    [
+  const usage = usageOf({
+    instances: [
       { type: 'container', config, devices: { root } },
       { type: 'container', config: { 'limits.cpu': '0-3,6', 'limits.memory': '50%' }, devices: {} },
     ],
-    3,
-  )
+    networks: 3,
+    images: 5,
+  })
   assert.deepEqual(usage, {
     containers: 2,
     cpu: 7,
-    disk: 2 ** 30,
+    disk: 2 ** 30 + 5,
     instances: 2,
     memory: 2 ** 20,
     networks: 3,

@@ -9,7 +9,8 @@ import { projectRecords } from '#store/project-record.ts'
 import type { ProjectRecord } from '#store/project-record.ts'
 import type { Stored } from '#store/records.ts'
 import type { Change, Compare, Store } from '#store/store.ts'
-import { features, hasFeature, initialFeatures, projectKeys } from './project-keys.ts'
+import type { Policy } from './policy/policy.ts'
+import { features, hasFeature, initialFeatures, projectKeys, rulesOf } from './project-keys.ts'
 import type { ProjectFeature } from './project-keys.ts'
 
 /** What a client may say of a project. */
@@ -39,12 +40,19 @@ export class Projects {
   readonly #store: Store
   readonly #events: Events
   readonly #belongings: Belongings
+  readonly #policy: Pick<Policy, 'commit'>
   readonly #records
 
-  constructor(options: { readonly store: Store; readonly events: Events; readonly belongings: Belongings }) {
+  constructor(options: {
+    readonly store: Store
+    readonly events: Events
+    readonly belongings: Belongings
+    readonly policy: Pick<Policy, 'commit'>
+  }) {
     this.#store = options.store
     this.#events = options.events
     this.#belongings = options.belongings
+    this.#policy = options.policy
     this.#records = projectRecords(options.store)
   }
 
@@ -163,20 +171,20 @@ export class Projects {
     const changed = after ? this.#validate(old, after) : []
     const name = after?.name ?? old?.name ?? ''
     const moved = old && old.name !== after?.name
-    const [changes, conditions] = split(this.#belongings(old, after))
-    await this.#store.commit(
-      [
-        ...(moved ? [this.#records.delete(old.name)] : []),
-        ...(after ? [this.#records.put(after, after.name)] : []),
-        ...changes,
-      ],
-      [
-        ...conditions,
-        ...(before ? [this.#records.expect(before.revision, before.value.name)] : []),
-        ...(after && old?.name !== after.name ? [this.#records.expect(0, after.name)] : []),
-        ...(old && (moved || changed.length > 0) ? this.#nothingIn(old.name) : []),
-      ],
-    )
+    const [belongings, conditions] = split(this.#belongings(old, after))
+    const changes = [
+      ...(moved ? [this.#records.delete(old.name)] : []),
+      ...(after ? [this.#records.put(after, after.name)] : []),
+      ...belongings,
+    ]
+    const compare = [
+      ...conditions,
+      ...(before ? [this.#records.expect(before.revision, before.value.name)] : []),
+      ...(after && old?.name !== after.name ? [this.#records.expect(0, after.name)] : []),
+      ...(old && (moved || changed.length > 0) ? this.#nothingIn(old.name) : []),
+    ]
+    if (after) await this.#policy.commit({ project: after }, changes, compare)
+    else await this.#store.commit(changes, compare)
     const context = moved && after ? { context: { old_name: old.name } } : {}
     this.#events.lifecycle({
       action,
@@ -195,6 +203,11 @@ export class Projects {
         'Invalid project configuration: "features.networks": only the project "default" can have networks',
       )
     }
+    const rules = rulesOf(after)
+    if (after.name !== 'default' && rules.restricted && !rules['features.profiles']) {
+      throw badRequest('Projects without their own profiles cannot be restricted')
+    }
+    for (const { uplink } of rules['restricted.networks.subnets']) this.#checkUplink(uplink)
     if (!old) return []
     const changed = features.filter((feature) => hasFeature(old, feature) !== hasFeature(after, feature))
     const [feature] = changed
@@ -205,6 +218,13 @@ export class Projects {
       throw badRequest(`Project feature "features.${feature}" cannot be ${verb} on non-empty projects`)
     }
     return changed
+  }
+
+  #checkUplink(name: string): void {
+    if (networkRecords(this.#store).get('default', name)) return
+    throw badRequest(`Invalid project configuration: "restricted.networks.subnets": Invalid uplink network "${name}"`, {
+      cause: notFound('Network not found'),
+    })
   }
 
   /** Conditions that keep a project from going while something is put into it. */
@@ -221,6 +241,18 @@ function split(belongings: readonly (Change | Compare)[]): readonly [Change[], C
     else conditions.push(one)
   }
   return [changes, conditions]
+}
+
+/**
+ * Throws a forbidden Failure where a change of a project is more than one of its description and of `user.*`: all that
+ * those may change whom it holds.
+ */
+export function checkHarmless(before: ProjectRecord, after: ProjectInput): void {
+  const config = withoutEmpty(after.config)
+  const changed = [...new Set([...Object.keys(before.config), ...Object.keys(config)])].find(
+    (key) => !key.startsWith('user.') && before.config[key] !== config[key],
+  )
+  if (changed !== undefined) throw forbidden(`Changing "${changed}" of project "${before.name}" is not authorized`)
 }
 
 function checkName(name: string): void {

@@ -7,38 +7,72 @@ export interface CountedInstance {
   readonly devices: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
-/** What instances and networks come to, under LXD's names of the resources. What has no limit counts as nothing. */
-export function usageOf(instances: readonly CountedInstance[], networks: number): Readonly<Record<string, number>> {
-  const sum = (count: (instance: CountedInstance) => number) =>
-    instances.reduce((total, instance) => total + count(instance), 0)
+/** What is in a project, as far as it counts. */
+export interface Counted {
+  readonly instances: readonly CountedInstance[]
+  readonly networks: number
+  /** Bytes of the files of its images. */
+  readonly images: number
+}
+
+/** What counts in a project, under LXD's names. */
+export const resources = [
+  'containers',
+  'cpu',
+  'disk',
+  'instances',
+  'memory',
+  'networks',
+  'processes',
+  'virtual-machines',
+] as const
+
+export type Resource = (typeof resources)[number]
+
+/** Resources that each instance has an amount of by its configuration, rather than by being there. */
+export type SharedResource = 'cpu' | 'disk' | 'memory' | 'processes'
+
+/** How much of a resource an instance may take: a number, or why it can not be told. */
+type Amount = number | 'unset' | 'relative'
+
+/** What a project comes to. An instance that sets itself no limit counts as nothing. */
+export function usageOf({ instances, networks, images }: Counted): Readonly<Record<Resource, number>> {
+  const count = (type: CountedInstance['type']) => instances.filter((one) => one.type === type).length
+  const sum = (resource: SharedResource) =>
+    instances.reduce((total, instance) => {
+      const amount = amountOf(instance, resource)
+      return total + (typeof amount === 'number' ? amount : resource === 'cpu' ? countCpus(instance) : 0)
+    }, 0)
   return {
-    containers: sum(({ type }) => (type === 'container' ? 1 : 0)),
-    cpu: sum(({ config }) => countCpus(config['limits.cpu'] ?? '')),
-    disk: sum(({ devices }) => rootSize(devices)),
+    containers: count('container'),
+    cpu: sum('cpu'),
+    disk: sum('disk') + images,
     instances: instances.length,
-    memory: sum(({ config }) => bytes(config['limits.memory'] ?? '')),
+    memory: sum('memory'),
     networks,
-    processes: sum(({ config }) => Number(config['limits.processes'] || '0')),
-    'virtual-machines': sum(({ type }) => (type === 'virtual-machine' ? 1 : 0)),
+    processes: sum('processes'),
+    'virtual-machines': count('virtual-machine'),
   }
 }
 
-/** How many CPUs `limits.cpu` gives: a number of them, or a set such as `0-3,6`. */
-function countCpus(text: string): number {
+/** How much of a resource an instance is configured to take at most. */
+export function amountOf({ config, devices }: CountedInstance, resource: SharedResource): Amount {
+  if (resource === 'disk') {
+    const root = Object.values(devices).find((device) => device['type'] === 'disk' && device['path'] === '/')
+    return root?.['size'] ? parseSize(root['size']) : 'unset'
+  }
+  const text = config[`limits.${resource}`] ?? ''
+  if (text === '') return 'unset'
+  if (resource === 'memory') return text.endsWith('%') ? 'relative' : parseSize(text)
+  return /^\d+$/.test(text) ? Number(text) : 'relative'
+}
+
+/** How many CPUs a set such as `0-3,6` in `limits.cpu` has. */
+function countCpus({ config }: CountedInstance): number {
+  const text = config['limits.cpu'] ?? ''
   if (text === '') return 0
-  if (/^\d+$/.test(text)) return Number(text)
   return text.split(',').reduce((total, part) => {
     const [first = 0, last = first] = part.split('-').map(Number)
     return total + last - first + 1
   }, 0)
-}
-
-function rootSize(devices: CountedInstance['devices']): number {
-  const root = Object.values(devices).find((device) => device['type'] === 'disk' && device['path'] === '/')
-  return bytes(root?.['size'] ?? '')
-}
-
-/** A share of the host's memory (`50%`) is no amount that could be added up. */
-function bytes(text: string): number {
-  return text === '' || text.endsWith('%') ? 0 : parseSize(text)
 }

@@ -48,6 +48,11 @@ export class Records<T extends object> {
     return { noneBelow: `${this.key(...names)}/` }
   }
 
+  /** A condition for a commit: no record whose names start with `names` was written after the revision `since`. */
+  expectUnchanged(since: number, ...names: readonly string[]): Compare {
+    return { unchangedBelow: `${this.key(...names)}/`, since }
+  }
+
   /** A condition for a commit: the record has this revision still, or with 0 is not there. */
   expect(revision: number, ...names: readonly string[]): Compare {
     return { key: this.key(...names), revision }

@@ -73,8 +73,16 @@ class SqliteStore implements Store {
     }
   }
 
+  get revision(): number {
+    return this.#revision
+  }
+
   get(key: string): Entry | undefined {
     return this.#view.get(key)
+  }
+
+  holds(compare: readonly Compare[]): boolean {
+    return this.#view.holds(compare)
   }
 
   list(prefix: string): readonly Entry[] {

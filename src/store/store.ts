@@ -9,10 +9,13 @@ export interface Entry {
 }
 
 /**
- * What must hold for a commit to go through: that a key has a revision, or with 0 is not there; or that there is no
- * key at all below a prefix.
+ * What must hold for a commit to go through: that a key has a revision, or with 0 is not there; that there is no key at
+ * all below a prefix; or that none there was written after a revision.
  */
-export type Compare = { readonly key: string; readonly revision: number } | { readonly noneBelow: string }
+export type Compare =
+  | { readonly key: string; readonly revision: number }
+  | { readonly noneBelow: string }
+  | { readonly unchangedBelow: string; readonly since: number }
 
 /** One write of a commit. */
 export type Change =
@@ -31,9 +34,13 @@ export interface Changed {
  * Reads come from a view in memory and never wait; the objects they give are frozen.
  */
 export interface Store extends AsyncDisposable {
+  /** The revision of the last write that reads show. */
+  readonly revision: number
   get(key: string): Entry | undefined
   /** All entries whose key starts with `prefix`, ordered by key. */
   list(prefix: string): readonly Entry[]
+  /** Whether everything in `compare` holds now. */
+  holds(compare: readonly Compare[]): boolean
   /**
    * Writes all of `changes` or none, if everything in `compare` still holds; resolves once it is on disk, to the
    * revision of the write. Throws a `conflict` Failure where something in `compare` does not hold.

@@ -42,6 +42,11 @@ export class View {
         if (this.list(one.noneBelow).length === 0) continue
         throw conflict(`Cannot write: something is below "${one.noneBelow}"`)
       }
+      if ('unchangedBelow' in one) {
+        const changed = this.list(one.unchangedBelow).find(({ revision }) => revision > one.since)
+        if (!changed) continue
+        throw conflict(`Cannot write: "${changed.key}" has changed meanwhile`)
+      }
       const { key, revision } = one
       const now = this.#entries.get(key)?.revision ?? 0
       if (now !== revision) {
@@ -51,6 +56,16 @@ export class View {
             : `Cannot write "${key}": it has changed meanwhile`,
         )
       }
+    }
+  }
+
+  /** Whether everything in `compare` holds. */
+  holds(compare: readonly Compare[]): boolean {
+    try {
+      this.check(compare)
+      return true
+    } catch {
+      return false
     }
   }
 

@@ -35,6 +35,7 @@ import { Images } from '#images/images.ts'
 import { Operations } from '#operations/operations.ts'
 import { defaultProfileOf } from '#profiles/default-profile.ts'
 import { Profiles } from '#profiles/profiles.ts'
+import { fakePolicy } from '#projects/policy/fake-policy.ts'
 import { Projects } from '#projects/projects.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import type { Store } from '#store/store.ts'
@@ -60,9 +61,10 @@ async function start(root: string): Promise<Daemon> {
   const seen: Event[] = []
   events.subscribe((event) => seen.push(event))
   const operations = new Operations({ events, log: silentLog })
-  const projects = new Projects({ store, events, belongings: defaultProfileOf(store) })
+  const policy = fakePolicy(store)
+  const projects = new Projects({ store, events, policy, belongings: defaultProfileOf(store) })
   await projects.start()
-  const common = { store, events, log: silentLog, projects }
+  const common = { store, events, log: silentLog, policy, projects }
   const profiles = new Profiles({ ...common, instanceKeys: {}, checkDevices: () => {} })
   const unused: string[] = []
   const onUnused = async (fingerprint: string) => void unused.push(fingerprint)

@@ -17,6 +17,7 @@ import { FakeLinks } from '#host/fake-links.ts'
 import { FakeNft } from '#host/nft.ts'
 import { FakeSysctls } from '#host/sysctls.ts'
 import { Networks } from '#networks/networks.ts'
+import { noPolicy } from '#projects/policy/fake-policy.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import { complaints } from './surface.ts'
 
@@ -31,6 +32,7 @@ async function setUp(t: TestContext) {
   const links = new FakeLinks()
   links.add('eth0', { hardware: true })
   const networks = new Networks({
+    policy: noPolicy(store),
     store,
     events,
     directory,

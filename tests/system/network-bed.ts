@@ -17,6 +17,7 @@ import { hostNft } from '#host/nft.ts'
 import { run } from '#host/run.ts'
 import { hostSysctls } from '#host/sysctls.ts'
 import { Networks } from '#networks/networks.ts'
+import { noPolicy } from '#projects/policy/fake-policy.ts'
 import { instanceRecords } from '#store/instance-record.ts'
 import type { Store } from '#store/store.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
@@ -30,6 +31,7 @@ export const store = openSqliteStore(':memory:')
 /** The networks that a store has, by default that of this process. */
 export async function makeNetworks(of: Store = store): Promise<Networks> {
   return new Networks({
+    policy: noPolicy(store),
     store: of,
     events: new Events({ log: silentLog }),
     log: { ...silentLog, error: (message, fields) => console.error(message, fields) },

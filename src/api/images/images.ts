@@ -36,7 +36,7 @@ async function receiveImage(services: Services, request: Omit<Request, 'params'>
   if (contentType.startsWith('application/json')) await refuseSource(request)
   const input = readHeaders(headers)
   const filename = headers['x-lxd-filename'] ?? ''
-  const upload = await images.receive(stream, { contentType, filename, signal })
+  const upload = await images.receive(project, stream, { contentType, filename, signal })
   const started = services.operations.start({
     description: 'Downloading image',
     project,

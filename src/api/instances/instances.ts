@@ -62,7 +62,8 @@ export const instances = route('/1.0/instances', {
     access: 'manage-containers',
     reply: Operation,
     body: InstancesPost,
-    async handle(services, { project, body, requestor }) {
+    async handle(services, { project, body, query, requestor }) {
+      if (query['target']) throw badRequest('Target only allowed when clustered')
       if (body.instance_type !== '') throw badRequest('Invalid "instance_type": no instance types are known')
       const image = await findImage(services, project, body.source)
       const { name, make } = await services.instances.create({

@@ -1,9 +1,12 @@
 import { forbidden } from '#base/failure.ts'
+import { checkHarmless } from '#projects/projects.ts'
+import type { ProjectInput } from '#projects/projects.ts'
 import { Operation } from '#schema/operation.ts'
 import { Project, ProjectPatch, ProjectPost, ProjectPut } from '#schema/project.ts'
 import type { ProjectRecord } from '#store/project-record.ts'
 import { done, operation, sync } from '../reply.ts'
 import { route } from '../route.ts'
+import type { Request } from '../route.ts'
 import type { Services } from '../services.ts'
 
 /** A project as the API shows it. */
@@ -13,6 +16,17 @@ export function projectJson(services: Services, { name, description, config }: P
 
 function etag({ name, description, config }: ProjectRecord): unknown {
   return [name, description, config]
+}
+
+/** Only whoever runs the server may change what a project is allowed; others who may edit it, what it is called. */
+async function update(
+  services: Services,
+  before: ProjectRecord,
+  input: ProjectInput,
+  { may, requestor }: Pick<Request, 'may' | 'requestor'>,
+): Promise<void> {
+  if (!may('admin')) checkHarmless(before, input)
+  await services.projects.update(before.name, input, requestor)
 }
 
 export const project = route('/1.0/projects/{name}', {
@@ -31,9 +45,10 @@ export const project = route('/1.0/projects/{name}', {
     access: 'edit-project',
     projectParam: 'name',
     body: ProjectPut,
-    async handle(services, { params, body, checkEtag, requestor }) {
-      checkEtag(etag(services.projects.get(params.name).value))
-      await services.projects.update(params.name, body, requestor)
+    async handle(services, request) {
+      const { value } = services.projects.get(request.params.name)
+      request.checkEtag(etag(value))
+      await update(services, value, request.body, request)
       return done()
     },
   },
@@ -42,11 +57,11 @@ export const project = route('/1.0/projects/{name}', {
     access: 'edit-project',
     projectParam: 'name',
     body: ProjectPatch,
-    async handle(services, { params, body, checkEtag, requestor }) {
-      const { value } = services.projects.get(params.name)
-      checkEtag(etag(value))
-      const config = { ...value.config, ...body.config }
-      await services.projects.update(params.name, { description: value.description, ...body, config }, requestor)
+    async handle(services, request) {
+      const { value } = services.projects.get(request.params.name)
+      request.checkEtag(etag(value))
+      const config = { ...value.config, ...request.body.config }
+      await update(services, value, { description: value.description, ...request.body, config }, request)
       return done()
     },
   },

@@ -32,6 +32,9 @@ const limits = {
   stack: 'Bytes of the stack of a process.',
 }
 
+/** Those that take memory or CPU time from others on the host; what the rest allow is bounded in other ways. */
+const costly = ['memlock', 'msgqueue', 'nice', 'rtprio', 'rttime']
+
 const prefix = 'limits.kernel.'
 
 const keys = Object.fromEntries(
@@ -42,7 +45,7 @@ const keys = Object.fromEntries(
 
 The limit \`RLIMIT_${name.toUpperCase()}\` of the init and what it starts: a number or \`unlimited\`, or two of them as
 \`SOFT:HARD\`. Where it is not set it is the daemon's own.`,
-      risk: 'lowlevel',
+      risk: costly.includes(name) ? 'lowlevel' : 'safe',
     }),
   ]),
 )

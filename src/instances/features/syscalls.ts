@@ -24,13 +24,13 @@ Loading kernels and modules, opening files by handle and forced unmounts.`,
 
 Such programs then don't run. Calls that all architectures have can't be denied to one of them.`,
     default: 'false',
-    risk: 'lowlevel',
+    risk: 'safe',
   }),
   'security.syscalls.deny': rules({
     doc: `System calls to deny, one a line.
 
 A name alone ends the process that makes the call; \`mount errno 1\` makes the call fail with that error number.`,
-    risk: 'lowlevel',
+    risk: 'safe',
   }),
   'security.syscalls.allow': rules({
     doc: 'The only system calls allowed, one a line; any other ends the process that makes it.',
@@ -40,8 +40,8 @@ A name alone ends the process that makes the call; \`mount errno 1\` makes the c
     doc: 'Old name of `security.syscalls.deny_default`.',
     risk: 'lowlevel',
   }),
-  'security.syscalls.blacklist_compat': bool({ doc: 'Old name of `security.syscalls.deny_compat`.', risk: 'lowlevel' }),
-  'security.syscalls.blacklist': rules({ doc: 'Old name of `security.syscalls.deny`.', risk: 'lowlevel' }),
+  'security.syscalls.blacklist_compat': bool({ doc: 'Old name of `security.syscalls.deny_compat`.', risk: 'safe' }),
+  'security.syscalls.blacklist': rules({ doc: 'Old name of `security.syscalls.deny`.', risk: 'safe' }),
   'security.syscalls.whitelist': rules({ doc: 'Old name of `security.syscalls.allow`.', risk: 'lowlevel' }),
   'raw.seccomp': string({
     doc: "A whole seccomp profile in liblxc's format, in place of what the other keys make.",

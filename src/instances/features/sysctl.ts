@@ -8,8 +8,13 @@ const prefix = 'linux.sysctl.'
 /** Settings of the kernel that a container has for itself. */
 export const sysctl = defineFeature({
   keys: {
+    'linux.sysctl.net.*': string({
+      doc: `A setting of the container's own network, such as \`linux.sysctl.net.ipv4.ip_forward\`.`,
+      risk: 'safe',
+      check: checkPrintable,
+    }),
     'linux.sysctl.*': string({
-      doc: `A kernel setting of the container, such as \`linux.sysctl.net.ipv4.ip_forward\`.
+      doc: `A kernel setting of the container, such as \`linux.sysctl.kernel.shmmax\`.
 
 Those of its own network, IPC and other namespaces; the kernel refuses others to a container with a user namespace, and
 the container then doesn't start.`,
