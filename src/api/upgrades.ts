@@ -64,8 +64,10 @@ async function open(options: RouterOptions, targets: readonly Target[], http: In
     try {
       const request = requestOf(options.projects, upgrade, parts)
       trail.allowed()
+      // Before it is opened: what the session is told of is to come true at once.
+      await trail.onDisk()
       const accept = upgrade.open(options.services, request)
-      await trail.answered({ status: 101 })
+      void trail.answered({ status: 101 })
       socket.once('close', () => trail.closed())
       return accept
     } catch (error) {

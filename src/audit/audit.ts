@@ -45,6 +45,8 @@ export interface Answered {
 export interface Trail {
   /** To be called once it is decided that the client may do what it asks. Throws where the log must be written and can't. */
   allowed(): void
+  /** Resolves when what was asked is on disk. */
+  onDisk(): Promise<void>
   /**
    * To be called before it is answered, with the status. Resolves when the answer may go out: what was asked is on
    * disk. `denied` where the client was refused for who it is; `project` then names that in which it happened, if the
@@ -160,6 +162,10 @@ class RequestTrail implements Trail {
     this.#place = this.#log.append(this.#entry('allowed'))
     this.#onDisk = this.#log.durable()
     if (changes) this.#log.checkMayChange()
+  }
+
+  async onDisk(): Promise<void> {
+    await this.#onDisk
   }
 
   async answered({ status, objects, operation }: Answered, denied?: { readonly project: string }): Promise<void> {
