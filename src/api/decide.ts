@@ -12,6 +12,7 @@ export interface Asked {
   readonly inPath: string | undefined
   /** `?project=` as given. */
   readonly inQuery: string | undefined
+  /** `?all-projects=true` of a list that leaves out what the client may not view. */
   readonly allProjects: boolean
 }
 
@@ -48,7 +49,8 @@ export function decide(identity: Identity, asked: Asked, projects: ProjectFacts)
     if (inQuery !== undefined && !projects.has(inQuery)) throw unknownProject(inQuery)
     return true
   }
-  if (!identity.trusted) throw notAuthorized()
+  // A certificate for metrics is good for metrics.
+  if (!identity.trusted || identity.grants.some(({ role }) => role === 'metrics')) throw notAuthorized()
   const denied = !allows(identity, 'view-server')
   if (inQuery !== undefined && !views(inQuery)) throw unknownProject(inQuery, denied)
   if (inPath !== undefined && !views(inPath)) throw new Failure('not-found', 'Project not found', { denied })

@@ -61,6 +61,8 @@ export interface Method<Path extends string = string, Schema extends TSchema = T
   readonly projectParam?: string
   /** The shape of the JSON body. Fields it doesn't name are ignored, absent ones get Go's zero value. */
   readonly body?: Schema
+  /** Lists what is in all projects with `?all-projects=true`, of those that the client may view. Others ignore that. */
+  readonly allProjects?: boolean
   /** The shape of the metadata it answers with, for the reference. None where it answers with an empty object. */
   readonly reply?: TSchema
   /** Runs before the daemon is ready, too. */
@@ -73,6 +75,7 @@ export interface Upgrade<Path extends string = string> {
   readonly doc: string
   readonly access: Access
   readonly projectParam?: string
+  readonly allProjects?: boolean
   open(services: Services, request: Omit<Request<Path>, 'body' | 'checkEtag'>): (socket: WebSocket) => void
 }
 

@@ -130,7 +130,7 @@ type Bare = Omit<Request, 'body' | 'checkEtag'>
 /** Decides whether the client may ask this, and gives what handlers get to see of the request. */
 export function requestOf(
   projects: ProjectFacts,
-  { access, projectParam }: Pick<Method, 'access' | 'projectParam'>,
+  { access, projectParam, allProjects: listsAll }: Pick<Method, 'access' | 'projectParam' | 'allProjects'>,
   parts: {
     readonly raw: IncomingMessage
     readonly params: Readonly<Record<string, string>>
@@ -144,7 +144,7 @@ export function requestOf(
   for (const [name, value] of Object.entries(raw.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
   }
-  const allProjects = ['true', '1'].includes(query['all-projects'] ?? '')
+  const allProjects = listsAll === true && ['true', '1'].includes(query['all-projects'] ?? '')
   const inPath = projectParam === undefined ? undefined : params[projectParam]
   const trusted = decide(identity, { access, inPath, inQuery: query['project'] || undefined, allProjects }, projects)
   const project = query['project'] || 'default'

@@ -26,7 +26,10 @@ export interface Identity {
   readonly method: 'none' | 'unix' | 'tls' | 'oidc'
   /** The user's name, the fingerprint of the certificate or the subject of the token. Empty for a stranger. */
   readonly id: string
-  /** Whether the server knows the client. What it may do, its grants tell; a known one may have none. */
+  /**
+   * Whether the server knows the client. What it may do, its grants tell; a known one may have none. One with a
+   * certificate for metrics is not known.
+   */
   readonly trusted: boolean
   readonly grants: readonly Grant[]
   readonly memberships: Memberships

@@ -35,6 +35,7 @@ export const events = route('/1.0/events', {
   upgrade: {
     doc: 'Get the event stream.',
     access: 'authenticated',
+    allProjects: true,
     open(services, { query, project, allProjects, may }) {
       const wanted = readTypes(query['type'])
       if (allProjects && query['project'] !== undefined) {

@@ -54,6 +54,7 @@ export const instances = route('/1.0/instances', {
   get: {
     doc: 'List the instances.',
     access: 'view',
+    allProjects: true,
     reply: listOf(Instance),
     handle: (services, request) => listInstances(services, request),
   },

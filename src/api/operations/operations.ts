@@ -7,6 +7,7 @@ export const operations = route('/1.0/operations', {
   get: {
     doc: 'List the operations, by their status.',
     access: 'authenticated',
+    allProjects: true,
     handle(services, request) {
       const byStatus: Record<string, unknown[]> = {}
       for (const operation of services.operations.list()) {

@@ -9,6 +9,7 @@ export const storageVolumesType = route('/1.0/storage-pools/{pool}/volumes/{type
   get: {
     doc: 'List the volumes of one type in a storage pool.',
     access: 'view',
+    allProjects: true,
     reply: listOf(StorageVolume),
     async handle(services, request) {
       const { pool, type } = request.params

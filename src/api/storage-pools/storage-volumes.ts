@@ -9,6 +9,7 @@ export const storageVolumes = route('/1.0/storage-pools/{pool}/volumes', {
   get: {
     doc: 'List the volumes of a storage pool.',
     access: 'view',
+    allProjects: true,
     reply: listOf(StorageVolume),
     async handle(services, request) {
       const { pool } = request.params
