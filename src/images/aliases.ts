@@ -43,6 +43,14 @@ export class ImageAliases {
     return this.#get(project, name).value
   }
 
+  /** The alias of a public image, for strangers: see {@link Images.listPublic}. */
+  getPublic(project: string, name: string): ImageAliasRecord {
+    const alias = this.#records.get(project, name)?.value
+    if (!alias || this.#images.get(project, alias.target)?.value.public !== true)
+      throw notFound('Image alias not found')
+    return alias
+  }
+
   async create(project: string, input: AliasInput & { name: string }, requestor?: Requestor): Promise<void> {
     const { name, description, target } = input
     if (name === '' || target === '') throw badRequest('name and target are required')

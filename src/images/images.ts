@@ -105,17 +105,22 @@ export class Images {
     return this.#records.list(this.#effective(project)).map(({ value }) => value)
   }
 
-  /** The one image whose fingerprint starts with `prefix`, among those that `visible` lets through. */
-  get(project: string, prefix: string, visible: (image: ImageRecord) => boolean = () => true): ImageRecord {
-    const exact = this.#records.get(this.#effective(project), prefix)?.value
-    if (exact && visible(exact)) return exact
-    const found = /^[0-9a-f]+$/.test(prefix)
-      ? this.list(project).filter((image) => image.fingerprint.startsWith(prefix) && visible(image))
-      : []
-    const [image, other] = found
-    if (other) throw badRequest('More than one image matches')
-    if (!image) throw notFound('Image not found')
-    return image
+  /** The one image whose fingerprint starts with `prefix`. */
+  get(project: string, prefix: string): ImageRecord {
+    return this.#records.get(this.#effective(project), prefix)?.value ?? pick(this.list(project), prefix)
+  }
+
+  /** The same among the public images, for strangers. */
+  getPublic(project: string, prefix: string): ImageRecord {
+    return pick(this.listPublic(project), prefix, `Image "${prefix}" not found`)
+  }
+
+  /**
+   * The public images of a project, for strangers. To them no project has the images of another, and one that is not
+   * there has none: nothing tells them which projects there are.
+   */
+  listPublic(project: string): readonly ImageRecord[] {
+    return this.#records.list(project).flatMap(({ value }) => (value.public ? [value] : []))
   }
 
   /** The image an instance is to be made from. Of several with the properties, the youngest. */
@@ -305,4 +310,12 @@ export class Images {
     const source = `/1.0/images/${fingerprint}${query}`
     this.#options.events.lifecycle({ action, source, project, requestor, ...(context ? { context } : {}) })
   }
+}
+
+function pick(images: readonly ImageRecord[], prefix: string, missing = 'Image not found'): ImageRecord {
+  const found = /^[0-9a-f]+$/.test(prefix) ? images.filter(({ fingerprint }) => fingerprint.startsWith(prefix)) : []
+  const [image, other] = found
+  if (other) throw badRequest('More than one image matches')
+  if (!image) throw notFound(missing)
+  return image
 }

@@ -1,4 +1,3 @@
-import { notFound } from '#base/failure.ts'
 import {
   ImageAliasesEntry,
   ImageAliasesEntryPatch,
@@ -21,8 +20,8 @@ export const imageAlias = route('/1.0/images/aliases/{name}', {
     access: 'untrusted',
     reply: ImageAliasesEntry,
     handle({ images }, { project, params, trusted }) {
-      const alias = images.aliases.get(project, params.name)
-      if (!trusted && !images.get(project, alias.target).public) throw notFound('Image alias not found')
+      const { aliases } = images
+      const alias = trusted ? aliases.get(project, params.name) : aliases.getPublic(project, params.name)
       return sync(aliasJson(alias), etag(alias))
     },
   },

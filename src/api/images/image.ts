@@ -1,4 +1,3 @@
-import { notFound } from '#base/failure.ts'
 import { zeroTime } from '#schema/decode.ts'
 import { Image, ImagePatch, ImagePut } from '#schema/image.ts'
 import { Operation } from '#schema/operation.ts'
@@ -38,15 +37,12 @@ export function findImage(
   services: Services,
   { project, params, trusted, query }: Pick<Request<'{fingerprint}'>, 'project' | 'params' | 'trusted' | 'query'>,
 ): ImageRecord {
-  const { images } = services
+  const { images, projects } = services
   if (trusted) return images.get(project, params.fingerprint)
-  try {
-    return images.get(project, params.fingerprint, (image) => image.public)
-  } catch {
-    const image = images.list(project).find(({ fingerprint }) => fingerprint === params.fingerprint)
-    if (image && images.secrets.allows(query['secret'], image)) return image
-    throw notFound(`Image "${params.fingerprint}" not found`)
-  }
+  if (query['secret'] === undefined || !projects.has(project)) return images.getPublic(project, params.fingerprint)
+  const image = images.list(project).find(({ fingerprint }) => fingerprint === params.fingerprint)
+  if (image && images.secrets.allows(query['secret'], image)) return image
+  return images.getPublic(project, params.fingerprint)
 }
 
 function sortKeys(map: Readonly<Record<string, string>>): Record<string, string> {

@@ -20,7 +20,8 @@ const maxHeaderValues = 1000
 /** The images of a project: to clients that are not trusted, its public ones. */
 function listImages(services: Services, request: Pick<Request, 'project' | 'trusted' | 'recursion' | 'query'>): Reply {
   const matches = parseFilter(request.query['filter'])
-  const visible = services.images.list(request.project).filter((image) => request.trusted || image.public)
+  const { images } = services
+  const visible = request.trusted ? images.list(request.project) : images.listPublic(request.project)
   const shown = request.query['filter'] ? visible.filter((image) => matches(imageJson(services, image))) : visible
   return listReply(request, shown, {
     url: (image: ImageRecord) => entityUrl(['images', image.fingerprint]),
