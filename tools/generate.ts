@@ -7,6 +7,8 @@ import { all as lxcCommands } from '#cli/all.ts'
 import { all as lxdCommands } from '#cli/lxd/all.ts'
 import { daemonFlags } from '#cli/lxd/lxd.ts'
 import { globalFlags } from '#cli/parse.ts'
+import { answerCount, pairsOf } from '../tests/api/access-table.ts'
+import { callerNames } from '../tests/api/impersonation.ts'
 import { pairs, servedPairs } from '../tests/api/surface.ts'
 import { apiReference } from './reference/api.ts'
 import { commandReference } from './reference/commands.ts'
@@ -16,19 +18,24 @@ import { openApi } from './reference/openapi.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = 'docs/reference'
 const marker = '<!-- api-pairs -->'
+const accessMarker = '<!-- access-table -->'
 
-/** README.md with the count of served pairs in the line that bears the marker. The count never goes down. */
+/** README.md with the counts in the lines that bear the markers. That of served pairs never goes down. */
 function readme(): string {
   const text = readFileSync(`${root}README.md`, 'utf8')
-  const line = text.split('\n').find((one) => one.endsWith(marker))
-  if (line === undefined) throw new Error(`README.md has no line that ends in ${marker}`)
+  const lineOf = (end: string) => {
+    const line = text.split('\n').find((one) => one.endsWith(end))
+    if (line === undefined) throw new Error(`README.md has no line that ends in ${end}`)
+    return line
+  }
+  const line = lineOf(marker)
   const before = Number(/\d+/.exec(line)?.[0] ?? 0)
   const served = servedPairs(routes).size
   if (served < before) throw new Error(`README.md promises ${before} pairs of method and path, ${served} are served`)
-  return text.replace(
-    line,
-    `${served} of the ${pairs.size} pairs of method and path in LXD 5.0's API are served. ${marker}`,
-  )
+  const access = `  ${answerCount(routes)} answers to ${pairsOf(routes).length} requests from ${callerNames.length} kinds of client are compared. ${accessMarker}`
+  return text
+    .replace(line, `${served} of the ${pairs.size} pairs of method and path in LXD 5.0's API are served. ${marker}`)
+    .replace(lineOf(accessMarker), access)
 }
 
 const generated: Readonly<Record<string, string>> = {

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
 import { routes } from '#api/all.ts'
 import { Connections } from '#auth/connections.ts'
 import { IdentityResolver } from '#auth/resolver.ts'
+import type { Api } from '#api/http-listener.ts'
 import { listenUnix } from '#api/listen-unix.ts'
 import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
@@ -35,7 +35,7 @@ export interface DaemonOptions {
 
 /** A running daemon. Disposing it closes its sockets and files and leaves the instances running. */
 export interface Daemon extends AsyncDisposable {
-  readonly app: FastifyInstance
+  readonly api: Api
   readonly services: Services
 }
 
@@ -76,7 +76,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   })
 
   const running = stack.move()
-  return { app: api.app, services, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return { api, services, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
 /** How long a stopping daemon waits for its operations to end, in milliseconds. */
