@@ -2,8 +2,10 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Connections, Door } from '#auth/connections.ts'
-import { formatListenAddress } from '#base/listen-address.ts'
-import { makeUpgrader } from './upgrades.ts'
+import type { Client } from './admission.ts'
+import { answerRefused, inspect } from './browsers.ts'
+import type { BrowserPolicy } from './browsers.ts'
+import { makeUpgrader, refuse } from './upgrades.ts'
 import type { RouterOptions } from './router.ts'
 
 /** The API as a listener serves it. */
@@ -12,6 +14,8 @@ export interface Api {
   readonly options: RouterOptions
   /** Where every listener tells of its connections. */
   readonly connections: Connections
+  /** What pages in browsers may do, at the moment. */
+  readonly browsers: () => BrowserPolicy
 }
 
 /** An open door of the daemon. Disposing it gives what runs a moment to end and then cuts it off. */
@@ -23,79 +27,76 @@ export interface Listener extends AsyncDisposable {
   retire(ended: () => void): void
 }
 
+/** A server that answers from the API, and how it is told of its connections. */
+export interface Served {
+  readonly listener: Listener
+  /** To be called for each connection before anything is read from it. */
+  readonly take: (socket: Socket, address: string, client: Client) => void
+}
+
 /** How long connections have to end by themselves when a listener is disposed, in milliseconds. */
 const closingGrace = 1000
 
 /** What servers of the API have in common: nothing bounds how long an answer takes, and clients may stay a while. */
-export const serverOptions = { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 120_000 } as const
+export const serverOptions = {
+  requestTimeout: 0,
+  headersTimeout: 60_000,
+  keepAliveTimeout: 120_000,
+  // Names, values and the first line together, in bytes.
+  maxHeaderSize: 16_384,
+} as const
 
-/** Answers the requests of a server from the API. To be called before it listens. */
-export function serveApi(server: Server, { app, options, connections: known }: Api, door: Door): Listener {
-  /** Connections with how many requests run on each; a websocket counts as one that lasts. */
-  const connections = new Map<Socket, number>()
+/** Makes a server answer from the API. To be called before it listens. */
+export function serveApi(server: Server, api: Api, door: Door): Served {
+  const { app, options, connections } = api
+  const clients = new Map<Socket, Client>()
   let retired = false
   const count = (socket: Socket, change: number) => {
-    const running = connections.get(socket)
-    if (running === undefined) return
-    connections.set(socket, running + change)
-    if (retired && running + change === 0) socket.destroySoon()
+    const client = clients.get(socket)
+    if (!client) return
+    client.running += change
+    if (retired && client.running === 0) socket.destroySoon()
   }
-  const hold = (socket: Socket) => {
-    connections.set(socket, 0)
-    socket.once('close', () => connections.delete(socket))
-  }
-  server.on('connection', (socket) => {
-    hold(socket)
-    if (door.startsWith('unix')) known.add(socket, { door, address: '@' })
-  })
-  // Requests of a TLS server come from the secure socket, which stands in for the one below from here on.
-  server.on('secureConnection', (socket) => {
-    connections.delete(lower(connections, socket))
-    hold(socket)
-    known.add(socket, { door, address: addressOf(socket) })
-  })
+  // Headers beyond a number would be dropped without a word; their size is bounded.
+  server.maxHeadersCount = 0
   server.on('request', (request, response) => {
     count(request.socket, 1)
     response.once('close', () => count(request.socket, -1))
     if (retired) response.shouldKeepAlive = false
-    app.routing(request, response)
+    const { refusal, headers } = inspect(request, door, api.browsers())
+    for (const [name, value] of headers) response.setHeader(name, value)
+    if (refusal) answerRefused(response, refusal)
+    else if (request.method === 'OPTIONS') response.writeHead(200, { 'content-length': 0 }).end()
+    else app.routing(request, response)
   })
   const upgrade = makeUpgrader(options)
   server.on('upgrade', (request, socket, head) => {
     count(request.socket, 1)
-    upgrade(request, socket, head)
+    const { refusal } = inspect(request, door, api.browsers())
+    if (refusal) refuse(socket, refusal.error, refusal.code)
+    else upgrade(request, socket, head)
   })
 
+  const take = (socket: Socket, address: string, client: Client) => {
+    clients.set(socket, client)
+    socket.once('close', () => clients.delete(socket))
+    connections.add(socket, { door, address })
+  }
   const retire = (ended: () => void) => {
     retired = true
     server.close(ended)
-    for (const [socket, running] of connections) if (running === 0) socket.destroy()
+    for (const [socket, { running }] of clients) if (running === 0) socket.destroy()
   }
-  return { retire, [Symbol.asyncDispose]: () => close(server, connections) }
-}
-
-/** The connection that a secure socket was made on: the two have the same peer. */
-function lower(connections: ReadonlyMap<Socket, number>, secure: Socket): Socket {
-  for (const socket of connections.keys()) {
-    if (socket !== secure && socket.remotePort === secure.remotePort && socket.remoteAddress === secure.remoteAddress) {
-      return socket
-    }
-  }
-  return secure
-}
-
-/** `ADDRESS:PORT` of the peer; an IPv4 client of an IPv6 socket has its IPv4 address. */
-function addressOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
-  return formatListenAddress({ host: remoteAddress.replace(/^::ffff:(?=[\d.]+$)/, ''), port: remotePort })
+  return { take, listener: { retire, [Symbol.asyncDispose]: () => close(server, clients) } }
 }
 
 /** Ends a server; what goes on after a moment, websockets among it, is cut off. */
-async function close(server: Server, connections: ReadonlyMap<Socket, number>): Promise<void> {
+async function close(server: Server, clients: ReadonlyMap<Socket, unknown>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   server.close(() => resolve())
   server.closeIdleConnections()
   const timer = setTimeout(() => {
-    for (const socket of connections.keys()) socket.destroy()
+    for (const socket of clients.keys()) socket.destroy()
   }, closingGrace)
   await promise
   clearTimeout(timer)

@@ -9,6 +9,7 @@ import { Connections } from '#auth/connections.ts'
 import { fakeIdentity } from '#auth/fake-identity.ts'
 import { silentAudit } from '#audit/silent-audit.ts'
 import { silentLog } from '#base/log.ts'
+import { noBrowsers } from './browsers.ts'
 import { listenUnix } from './listen-unix.ts'
 import { done } from './reply.ts'
 import { makeRouter } from './router.ts'
@@ -34,7 +35,7 @@ async function makeApi() {
   }
   const app = makeRouter(options)
   await app.ready()
-  return { app, options, connections: new Connections() }
+  return { app, options, connections: new Connections(), browsers: () => noBrowsers }
 }
 
 async function ask(path: string): Promise<number | undefined> {

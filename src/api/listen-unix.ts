@@ -18,7 +18,8 @@ export type UnixAddress = { readonly door: 'unix' | 'unix-user' } & (
  */
 export async function listenUnix(api: Api, address: UnixAddress): Promise<Listener> {
   const server = createServer(serverOptions)
-  const listener = serveApi(server, api, address.door)
+  const { take, listener } = serveApi(server, api, address.door)
+  server.on('connection', (socket) => take(socket, '@', { ip: '@', running: 0, drop: () => socket.destroy() }))
   if ('descriptor' in address) {
     await listen(server, { fd: address.descriptor })
     return listener

@@ -86,8 +86,8 @@ function decodeAll(groups: Readonly<Record<string, string>>): Record<string, str
   }
 }
 
-function refuse(socket: Duplex, error: unknown): void {
-  const code = statusOf(error)
+/** Answers a client that asked for a websocket with an error, and ends the connection. */
+export function refuse(socket: Duplex, error: unknown, code = statusOf(error)): void {
   const body = `${JSON.stringify(errorBody(code, error))}\n`
   socket.end(
     `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nContent-Type: application/json\r\n` +

@@ -19,6 +19,11 @@ export class Connections {
     socket.once('close', () => this.#open.delete(socket))
   }
 
+  /** All that are open, oldest first. */
+  [Symbol.iterator](): Iterator<Connection> {
+    return this.#open.values()
+  }
+
   /** What is known of a connection; one that no listener told of is nobody's, and gets nothing. */
   get(socket: Socket): Connection | undefined {
     return this.#open.get(socket)

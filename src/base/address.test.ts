@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { addressToNumber, contains, networkOf, numberToAddress, parseAddress, parseCidr } from './address.ts'
+import {
+  addressToNumber,
+  contains,
+  networkOf,
+  numberToAddress,
+  parseAddress,
+  parseCidr,
+  canonicalAddress,
+} from './address.ts'
 
 test('an address survives the way through its number', () => {
   for (const [address, family] of [
@@ -28,6 +36,20 @@ test('a network contains its own addresses only', () => {
     ['10.1.2.0', '10.1.2.255', '10.1.3.0', '::1'].map((address) => contains(network, address)),
     [true, true, false, false],
   )
+})
+
+test('an address has one spelling', () => {
+  for (const [text, one] of [
+    ['10.1.2.3', '10.1.2.3'],
+    ['::ffff:10.1.2.3', '10.1.2.3'],
+    ['::FFFF:0a01:203', '10.1.2.3'],
+    ['FD42:0:0::0:1', 'fd42::1'],
+    ['fe80::1%eth0', 'fe80::1'],
+    ['::1', '::1'],
+    ['::', '::'],
+  ] as const) {
+    assert.equal(canonicalAddress(text), one)
+  }
 })
 
 test('what is no address is refused', () => {

@@ -58,6 +58,17 @@ export function numberToAddress(value: bigint, family: 4 | 6): string {
   return `${groups.slice(0, best.start).join(':')}::${groups.slice(best.start + best.length).join(':')}`
 }
 
+/**
+ * The one spelling of an address: short, in lower case, without zone, and IPv4 where it stands for that (RFC 4291
+ * section 2.5.5.2).
+ */
+export function canonicalAddress(text: string): string {
+  const [address = ''] = text.split('%')
+  if (isIPv4(address)) return address
+  const value = addressToNumber(address)
+  return value >> 32n === 0xffffn ? numberToAddress(value & 0xffff_ffffn, 4) : numberToAddress(value, 6)
+}
+
 /** The network an address lies in: its first address. */
 export function networkOf({ address, prefix, family }: Cidr): Cidr {
   const bits = BigInt((family === 4 ? 32 : 128) - prefix)

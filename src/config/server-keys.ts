@@ -1,12 +1,6 @@
-import { parseListenAddress } from '#base/listen-address.ts'
 import { parseSize } from '#base/size.ts'
-import { bool, choice, integer, keyType, size, string } from './key.ts'
-
-/** The port of the API where an address names none. */
-const apiPort = 8443
-
-/** An address to listen on: host[:port], an empty host for all addresses. */
-const listenAddress = keyType('address[:port]', (text) => parseListenAddress(text, apiPort))
+import { bool, integer, size, string } from './key.ts'
+import { listenerKeys } from './listener-keys.ts'
 
 /** Every key of the server's configuration that has an effect. */
 export const serverKeys = {
@@ -35,16 +29,7 @@ export const serverKeys = {
     default: 'false',
     live: true,
   }),
-  'core.https_address': listenAddress({
-    doc: 'Where the API listens for remote clients: an address or a host name, the port is 8443 where none is given.\n\nA change is live: the new address is listened on before the old one is given up, and running requests go on. Name one address; `:8443` listens on all of them.',
-    scope: 'local',
-    live: true,
-  }),
-  'core.https_tls_min_version': choice(['1.3', '1.2'], {
-    doc: 'The oldest version of TLS that remote clients may speak. Not in LXD.',
-    default: '1.3',
-    live: true,
-  }),
+  ...listenerKeys,
   'core.shutdown_timeout': integer({
     doc: 'How many minutes operations get to end when the daemon shuts down.',
     default: '5',

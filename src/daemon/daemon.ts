@@ -63,7 +63,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await startParts(parts)
   stack.defer(() => stopParts(parts))
   stack.use(parts.listeners)
-  await parts.listeners.start(api, parts.serverConfig.values())
+  await parts.listeners.start(api)
   // What an earlier run met and this one didn't is over.
   parts.warnings.resolveOlderThan(started)
   ready = true
@@ -98,13 +98,17 @@ async function serve(options: DaemonOptions, parts: Parts, services: Services, r
     services,
     log: parts.log,
     ready,
-    identify: (request) => resolver.resolve(request),
+    identify: async (request) => {
+      const identity = await resolver.resolve(request)
+      if (identity.trusted) parts.listeners.trust(request.socket)
+      return identity
+    },
     projects: parts.projects,
     audit: parts.audit,
   }
   const app = makeRouter(routerOptions)
   await app.ready()
-  const api = { app, options: routerOptions, connections }
+  const api: Api = { app, options: routerOptions, connections, browsers: () => parts.listeners.browsers() }
   const where = descriptor === undefined ? { path: socketOf(directory), gid, mode: 0o660 } : { descriptor }
   return { api, local: await listenUnix(api, { door: 'unix', ...where }) }
 }

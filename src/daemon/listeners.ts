@@ -1,139 +1,191 @@
-import { networkInterfaces } from 'node:os'
-import { listenTls } from '#api/listen-tls.ts'
-import type { TlsIdentity, TlsListener, TlsSettings } from '#api/listen-tls.ts'
+import { X509Certificate } from 'node:crypto'
+import { hostname, networkInterfaces } from 'node:os'
+import type { Socket } from 'node:net'
+import { Admission } from '#api/admission.ts'
+import type { AdmissionLimits } from '#api/admission.ts'
+import type { BrowserPolicy } from '#api/browsers.ts'
 import type { Api } from '#api/http-listener.ts'
+import { listenTls } from '#api/listen-tls.ts'
+import type { TlsIdentity, TlsSettings } from '#api/listen-tls.ts'
+import { canonicalAddress } from '#base/address.ts'
 import { badRequest, explain } from '#base/failure.ts'
-import { formatListenAddress, isWildcard, overlap } from '#base/listen-address.ts'
-import type { ListenAddress } from '#base/listen-address.ts'
+import { formatListenAddress, isWildcard } from '#base/listen-address.ts'
 import type { Log } from '#base/log.ts'
-import type { Applied, ConfigPart, ServerValues } from '#server/config-part.ts'
+import type { Applied, ConfigChange, ConfigPart, ServerValues } from '#server/config-part.ts'
 import type { Warnings } from '#warnings/warnings.ts'
-
-interface Open {
-  readonly address: ListenAddress
-  readonly listener: TlsListener
-}
+import { Doorway } from './doorway.ts'
 
 export interface ListenersOptions {
   readonly log: Log
   readonly identity: TlsIdentity
   readonly warnings: Pick<Warnings, 'raise' | 'resolve'>
+  /** The configuration at the start. */
+  readonly values: ServerValues
 }
 
 /** The daemon's doors for remote clients: open as the server's configuration says. */
 export class Listeners implements AsyncDisposable {
   readonly #log: Log
-  readonly #identity: TlsIdentity
-  readonly #warnings: Pick<Warnings, 'raise' | 'resolve'>
+  readonly #warnings: ListenersOptions['warnings']
+  #identity: TlsIdentity
+  #values: ServerValues
+  #browsers: BrowserPolicy
+  #proxies: ReadonlySet<string>
+  readonly #admission: Admission
+  readonly #https: Doorway
   #api: Api | undefined
-  #https: Open | undefined
-  /** Listeners that were given up and may still have clients. */
-  readonly #retired = new Set<TlsListener>()
 
-  constructor(options: ListenersOptions) {
-    this.#log = options.log
-    this.#identity = options.identity
-    this.#warnings = options.warnings
+  constructor({ log, identity, warnings, values }: ListenersOptions) {
+    this.#log = log
+    this.#warnings = warnings
+    this.#identity = identity
+    this.#values = values
+    this.#browsers = browserPolicy(values, identity)
+    this.#proxies = proxiesOf(values)
+    this.#admission = new Admission(limitsOf(values))
+    this.#https = new Doorway(async (address) => {
+      if (!this.#api) throw new Error('The API is not there yet')
+      const listener = await listenTls(this.#api, {
+        door: 'tls',
+        address,
+        identity: this.#identity,
+        tls: tlsOf(this.#values),
+        admission: this.#admission,
+        proxies: () => this.#proxies,
+      })
+      this.#log.info('Listening for remote clients', { address: formatListenAddress(address) })
+      return listener
+    })
   }
 
   /** What it does when the configuration changes. */
   readonly part: ConfigPart = {
-    keys: ['core.https_address', 'core.https_tls_min_version'],
-    apply: async ({ values, changes }) => {
-      if (changes('core.https_address')) return await this.#move(values)
-      return this.#setTls(values)
-    },
+    keys: [
+      'core.https_address',
+      'core.https_allowed_credentials',
+      'core.https_allowed_headers',
+      'core.https_allowed_methods',
+      'core.https_allowed_origin',
+      'core.https_max_connections',
+      'core.https_max_connections_per_address',
+      'core.https_max_untrusted_connections',
+      'core.https_tls_min_version',
+      'core.https_trusted_proxy',
+    ],
+    apply: (change) => this.#apply(change),
   }
 
   /**
-   * Opens what `values` ask for. For what can't be opened a warning is raised, and the daemon does without: how to
-   * repair it is by the Unix socket, which is none of these.
+   * Opens what the configuration asks for. For what can't be opened a warning is raised, and the daemon does without:
+   * how to repair it is by the Unix socket, which is none of these.
    */
-  async start(api: Api, values: ServerValues): Promise<void> {
+  async start(api: Api): Promise<void> {
     this.#api = api
-    const address = values['core.https_address']
-    if (!address) return
     try {
-      this.#https = { address, listener: await this.#listen(address, values) }
+      await this.#https.move(this.#values['core.https_address'])
+      this.#warnings.resolve('API does not listen')
     } catch (error) {
       this.#warnings.raise({ type: 'API does not listen', message: explain(error) })
     }
-    this.#warn()
+    this.#warnOfWildcard()
   }
 
   /** The addresses at which remote clients reach the API now, as `GET /1.0` tells them. */
   addresses(): readonly string[] {
-    if (!this.#https) return []
     const { address } = this.#https
+    if (!address) return []
     if (!isWildcard(address)) return [formatListenAddress(address)]
     return globalAddresses(address.host).map((host) => formatListenAddress({ host, port: address.port }))
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const all = [...this.#retired, ...(this.#https ? [this.#https.listener] : [])]
-    await Promise.all(all.map((listener) => listener[Symbol.asyncDispose]()))
+  /** What pages in browsers may do, at the moment. */
+  browsers(): BrowserPolicy {
+    return this.#browsers
   }
 
-  /** Opens the new door before it closes the old one, or right after where the two are in each other's way. */
-  async #move(values: ServerValues): Promise<Applied> {
-    const old = this.#https
-    const address = values['core.https_address']
-    const inTheWay = old !== undefined && address !== undefined && overlap(old.address, address)
-    if (inTheWay) old.listener.pause()
+  /** The client at the other end of a connection has turned out to be one that the server knows. */
+  trust(socket: Socket): void {
+    this.#admission.trust(socket)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#https[Symbol.asyncDispose]()
+  }
+
+  async #apply({ values, changes }: ConfigChange): Promise<Applied> {
+    const before = this.#values
+    this.#set(values)
+    let moved: Applied | undefined
     try {
-      this.#https = address && { address, listener: await this.#listen(address, values) }
+      if (changes('core.https_address')) moved = await this.#https.move(values['core.https_address'])
     } catch (cause) {
-      if (inTheWay) await old.listener.resume()
+      this.#set(before)
       throw badRequest('Invalid server configuration: "core.https_address"', { cause })
     }
     return {
       undo: async () => {
-        await this.#https?.listener[Symbol.asyncDispose]()
-        if (inTheWay) await old.listener.resume()
-        this.#https = old
+        await moved?.undo()
+        this.#set(before)
       },
-      finish: () => {
-        if (old) this.#retire(old.listener)
+      finish: async () => {
+        await moved?.finish?.()
+        if (!moved) return
         this.#warnings.resolve('API does not listen')
-        this.#warn()
+        this.#warnOfWildcard()
       },
     }
   }
 
-  #warn(): void {
-    if (!this.#https || !isWildcard(this.#https.address))
-      return this.#warnings.resolve('API listens on a wildcard address')
-    const message = `"core.https_address" is "${formatListenAddress(this.#https.address)}", any address of this host. Set it to the single address where the server should be available`
-    this.#warnings.raise({ type: 'API listens on a wildcard address', message })
-  }
-
-  #retire(listener: TlsListener): void {
-    this.#retired.add(listener)
-    listener.retire(() => this.#retired.delete(listener))
-  }
-
-  #setTls(values: ServerValues): Applied | undefined {
-    if (!this.#https) return undefined
-    const { listener } = this.#https
-    const before = listener.tls
-    listener.setTls(tlsOf(values))
-    return { undo: () => listener.setTls(before) }
-  }
-
-  async #listen(address: ListenAddress, values: ServerValues): Promise<TlsListener> {
-    if (!this.#api) throw new Error('The API is not there yet')
-    try {
-      const listener = await listenTls(this.#api, { address, identity: this.#identity, tls: tlsOf(values) })
-      this.#log.info('Listening for remote clients', { address: formatListenAddress(address) })
-      return listener
-    } catch (cause) {
-      throw new Error(`Cannot listen on "${formatListenAddress(address)}"`, { cause })
+  #set(values: ServerValues): void {
+    this.#values = values
+    this.#browsers = browserPolicy(values, this.#identity)
+    this.#proxies = proxiesOf(values)
+    this.#admission.setLimits(limitsOf(values))
+    for (const listener of this.#https.listeners) {
+      if (listener.tls.minVersion !== tlsOf(values).minVersion) listener.setTls(tlsOf(values))
     }
+  }
+
+  #warnOfWildcard(): void {
+    const { address } = this.#https
+    const type = 'API listens on a wildcard address'
+    if (!address || !isWildcard(address)) return this.#warnings.resolve(type)
+    const message = `"core.https_address" is "${formatListenAddress(address)}", any address of this host. Set it to the single address where the server should be available`
+    this.#warnings.raise({ type, message })
   }
 }
 
 function tlsOf(values: ServerValues): TlsSettings {
   return { minVersion: values['core.https_tls_min_version'] }
+}
+
+function limitsOf(values: ServerValues): AdmissionLimits {
+  return {
+    total: values['core.https_max_connections'],
+    untrusted: values['core.https_max_untrusted_connections'],
+    perAddress: values['core.https_max_connections_per_address'],
+  }
+}
+
+function proxiesOf(values: ServerValues): ReadonlySet<string> {
+  return new Set(values['core.https_trusted_proxy']?.map((address) => canonicalAddress(address)))
+}
+
+function browserPolicy(values: ServerValues, { certificate }: TlsIdentity): BrowserPolicy {
+  const own = values['core.https_address']?.host || 'localhost'
+  return {
+    origins: values['core.https_allowed_origin'] ?? [],
+    methods: values['core.https_allowed_methods'] ?? '',
+    headers: values['core.https_allowed_headers'] ?? '',
+    credentials: values['core.https_allowed_credentials'],
+    hosts: new Set(['localhost', own, hostname().toLowerCase(), ...certificateNames(certificate)]),
+  }
+}
+
+/** The host names a certificate is for; patterns name no host. */
+function certificateNames(certificate: string): string[] {
+  const names = new X509Certificate(certificate).subjectAltName ?? ''
+  return [...names.matchAll(/DNS:([\w.-]+)(?=,|$)/g)].map(([, name = '']) => name.toLowerCase())
 }
 
 /** The addresses of this machine that others may reach it at. `0.0.0.0` stands for those of IPv4 only. */

@@ -183,7 +183,7 @@ async function makeServer({ directory, log, store, host, events, warnings }: Com
     onChange: (names, requestor) => audit.configChanged(requestor, names),
   })
   const certificate = await loadServerCertificate(directory)
-  const listeners = new Listeners({ log, identity: certificate, warnings })
+  const listeners = new Listeners({ log, identity: certificate, warnings, values: serverConfig.values() })
   serverConfig.use(listeners.part)
   const environment = await Environment.read({
     store,

@@ -21,6 +21,7 @@ import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { routes } from '#api/all.ts'
+import { noBrowsers } from '#api/browsers.ts'
 import { listenUnix } from '#api/listen-unix.ts'
 import { makeRouter } from '#api/router.ts'
 import type { RouterOptions } from '#api/router.ts'
@@ -101,7 +102,7 @@ async function listen(options: { root: string; services: Services; trusted: bool
   const app = makeRouter(routerOptions)
   await app.ready()
   const path = join(root, trusted ? 'trusted' : 'untrusted')
-  const api = { app, options: routerOptions, connections: new Connections() }
+  const api = { app, options: routerOptions, connections: new Connections(), browsers: () => noBrowsers }
   return await listenUnix(api, { door: 'unix', path, gid: process.getgid?.() ?? 0, mode: 0o600 })
 }
 
