@@ -7,12 +7,16 @@ import { fileURLToPath } from 'node:url'
 import { imageFile } from './image.ts'
 import { ok, runProgram, stockLxc, type Result } from './real-daemon.ts'
 
-const clients = { stock: '/usr/bin/lxc', ours: fileURLToPath(new URL('../bin/lxc', import.meta.url)) }
+export const clients = { stock: '/usr/bin/lxc', ours: fileURLToPath(new URL('../bin/lxc', import.meta.url)) }
 
-/** Runs a line with a client: `COMMAND` or `COMMAND < INPUT`, in which `\\n` starts a line. */
-function run(client: string, line: string): Result {
+/**
+ * Runs a line with a client: `COMMAND` or `COMMAND < INPUT`, in which `\\n` starts a line. `directory` is where the
+ * client keeps its configuration, where that isn't the one all tests share.
+ */
+export function run(client: string, line: string, directory?: string): Result {
   const [command = '', input = ''] = line.split(' < ')
-  return normalise(runProgram(client, words(command), input.replaceAll('\\n', '\n')))
+  const program = directory === undefined ? [client] : ['env', `LXD_CONF=${directory}`, client]
+  return normalise(runProgram(program[0]!, [...program.slice(1), ...words(command)], input.replaceAll('\\n', '\n')))
 }
 
 /** Words of a command line: single quotes keep spaces, double quotes as well. */
