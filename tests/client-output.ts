@@ -14,7 +14,7 @@ export const clients = { stock: '/usr/bin/lxc', ours: fileURLToPath(new URL('../
  * client keeps its configuration, where that isn't the one all tests share.
  */
 export function run(client: string, line: string, directory?: string): Result {
-  const [command = '', input = ''] = line.split(' < ')
+  const [command = '', input = ''] = line.split(/ <(?: |$)/)
   const program = directory === undefined ? [client] : ['env', `LXD_CONF=${directory}`, client]
   return normalise(runProgram(program[0]!, [...program.slice(1), ...words(command)], input.replaceAll('\\n', '\n')))
 }

@@ -108,7 +108,7 @@ export class Remotes {
       return { kind: 'unix', path }
     }
     if (addr.startsWith('unix:')) return { kind: 'unix', path: addr.replace(/^unix:(?:\/\/)?/, '') }
-    if (protocol !== 'lxd') throw notImplemented(`The remote "${remote}" is an image server, not an LXD server`)
+    if (protocol !== 'lxd') throw notImplemented("The remote isn't a private LXD server")
 
     const url = URL.parse(addr)
     if (url?.protocol !== 'https:') throw badRequest(`The remote "${remote}" has an address that is no https URL`)

@@ -57,3 +57,7 @@ test('a terminal needs two columns for wide letters and none for marks', () => {
   assert.equal(textWidth('日本'), 4)
   assert.equal(textWidth('e\u0301'), 1)
 })
+
+test('a cell does not steer the terminal', () => {
+  assert.equal(renderCompact(['A'], [['\u001b[2Jx']]), '     A      \n  \\x1b[2Jx  \n')
+})

@@ -1,6 +1,7 @@
 import { badRequest } from '#base/failure.ts'
 
 import { textFlag } from './command.ts'
+import { printable } from './printable.ts'
 
 /** The forms a list can be printed in. */
 export const formats = ['csv', 'json', 'table', 'yaml', 'compact'] as const
@@ -40,7 +41,8 @@ export async function renderList(format: string, { header, rows, raw }: Listing)
 }
 
 /** A table with lines around its cells. A cell may have several lines. */
-export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function renderTable(header: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = printableCells(given)
   const widths = columnWidths(header, rows)
   const line = `+${widths.map((width) => '-'.repeat(width + 2)).join('+')}+\n`
   const show = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`
@@ -51,7 +53,8 @@ export function renderTable(header: readonly string[], rows: readonly (readonly 
 }
 
 /** A table without lines. */
-export function renderCompact(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function renderCompact(header: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = printableCells(given)
   const widths = columnWidths(header, rows)
   const show = (cells: readonly string[]): string => `  ${cells.join('  ')}  \n`
 
@@ -62,6 +65,11 @@ export function renderCompact(header: readonly string[], rows: readonly (readonl
 /** Rows as comma-separated values (RFC 4180), each cell quoted where it has to be. */
 export function renderCsv(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => `${row.map(csvCell).join(',')}\n`).join('')
+}
+
+/** Tables are for people at terminals; what is in their cells may be a stranger's. */
+function printableCells(rows: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  return rows.map((row) => row.map(printable))
 }
 
 function csvCell(text: string): string {

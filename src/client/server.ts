@@ -8,6 +8,10 @@ export interface Server {
   readonly auth_methods?: readonly string[] | null
   readonly environment: {
     readonly project?: string
+    /** Where it listens on the network: host and port. */
+    readonly addresses?: readonly string[] | null
+    /** PEM. */
+    readonly certificate?: string
     readonly server_version?: string
     readonly server_clustered?: boolean
     readonly server_name?: string

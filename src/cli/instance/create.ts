@@ -54,8 +54,8 @@ export async function create(call: Create): Promise<Created> {
   }
   const profiles = profilesOf(flags, given)
   const devices = await devicesOf(connection, flags, { ...given, profiles })
-  const { source, type } = from === undefined ? emptySource(flags) : await imageSource(call, from, remote)
-  const post: InstancesPost = {
+  const { sources, type } = from === undefined ? emptySource(flags) : await imageSource(call, from, remote)
+  const post: Omit<InstancesPost, 'source'> = {
     ...given,
     name,
     type,
@@ -64,13 +64,26 @@ export async function create(call: Create): Promise<Created> {
     config,
     profiles,
     devices,
-    source,
   }
 
-  const operation = await createInstance(connection, post, flags.target || undefined)
   using progress = startProgress('Retrieving image: ', globals, at)
-  const ended = await waitOperation(connection, operation, progress)
+  const ended = await firstThatWorks(sources, async (source) => {
+    const operation = await createInstance(connection, { ...post, source: await source() }, flags.target || undefined)
+    return await waitOperation(connection, operation, progress)
+  })
   return { connection, name: name || nameFrom(ended.resources) }
+}
+
+/** Tries one after the other. Throws what the last of them did when none works. */
+async function firstThatWorks<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R> {
+  for (const one of all.slice(0, -1)) {
+    try {
+      return await work(one)
+    } catch {
+      // The next may be one that can be reached.
+    }
+  }
+  return await work(all.at(-1)!)
 }
 
 function readArgs({ args, flags }: Create): [image: string, instance: string] {
@@ -138,27 +151,41 @@ async function profileDevices(connection: Connection, names: readonly string[]):
 }
 
 interface Source {
-  readonly source: Record<string, unknown>
+  /** Ways to it, the best first; at least one. */
+  readonly sources: readonly (() => Promise<InstancesPost['source']>)[]
   /** What the instance becomes. */
   readonly type: string
 }
 
 function emptySource(flags: Values): Source {
-  return { source: { type: 'none' }, type: flags.vm ? 'virtual-machine' : 'container' }
+  return { sources: [async () => ({ type: 'none' })], type: typeOf(flags) }
 }
 
-/** Where the image comes from: this server's own by fingerprint, another's by its address and alias. */
+function typeOf(flags: Values): string {
+  return flags.vm ? 'virtual-machine' : 'container'
+}
+
+/** Where the image comes from: this server's own by fingerprint, another's by where it is. */
 async function imageSource({ remotes, flags }: Create, { remote, name }: Named, target: string): Promise<Source> {
   const { addr, protocol } = remotes.get(remote)
   const alias = name || 'default'
   if (protocol === 'simplestreams') {
-    return { ...emptySource(flags), source: { type: 'image', mode: 'pull', server: addr, protocol, alias } }
+    return {
+      sources: [async () => ({ type: 'image', mode: 'pull', server: addr, protocol, alias })],
+      type: typeOf(flags),
+    }
   }
-  if (remote !== target) throw badRequest('The image and the instance are on different servers: copy the image first')
 
-  const { fingerprint, type = 'container' } = await resolveImage(remotes.connect(remote), alias)
+  const connection = remotes.connect(remote)
+  const image = await resolveImage(connection, alias)
+  const { fingerprint, type = 'container' } = image
   if (flags.vm && type !== 'virtual-machine') throw badRequest(`Asked for a VM but image is of type ${type}`)
-  return { source: { type: 'image', fingerprint }, type }
+  if (remote === target) return { sources: [async () => ({ type: 'image', fingerprint })], type }
+
+  const { imagePulls } = await import('#client/image-pull.ts')
+  const whole = (await getImage(connection, fingerprint)).image
+  const pulls = await imagePulls(connection, whole)
+  return { sources: pulls.map((pull) => async () => ({ ...(await pull()) })), type }
 }
 
 /** What is behind an alias; what is no alias may be the beginning of a fingerprint. */
