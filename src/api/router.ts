@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Audit } from '#audit/audit.ts'
 import { allows } from '#auth/authorize.ts'
 import type { Identity } from '#auth/identity.ts'
+import type { OpenSessions } from '#auth/open-sessions.ts'
 import { explain, Failure, notFound, notImplemented, unavailable } from '#base/failure.ts'
 import type { Log } from '#base/log.ts'
 import { decode } from '#schema/decode.ts'
@@ -26,6 +27,8 @@ export interface RouterOptions {
   readonly identify: (request: IncomingMessage) => Promise<Identity>
   readonly projects: ProjectFacts
   readonly audit: Pick<Audit, 'request'>
+  /** Websockets are told of here, to be ended when their client may less than it might. */
+  readonly sessions?: OpenSessions
 }
 
 const verbs = ['get', 'head', 'put', 'patch', 'post', 'delete'] as const
@@ -83,7 +86,11 @@ async function answer(options: RouterOptions, method: MethodOfPath, http: Fastif
   })
   try {
     if (!method.early && !options.ready()) throw unavailable('LXD daemon is starting up')
-    const identity = await options.identify(http.raw)
+    const identity = await options.identify(http.raw).catch((error: unknown) => {
+      // Who nobody is gets an answer, and no more of the daemon.
+      void reply.header('connection', 'close')
+      throw error
+    })
     // The path only: a query may hold secrets.
     const path = http.url.split('?', 1)[0]
     options.log.debug('Handling API request', { method: http.method, path, ...identity.requestor })

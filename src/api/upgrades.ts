@@ -56,7 +56,11 @@ async function open(options: RouterOptions, targets: readonly Target[], http: In
     if (!match) continue
     const identity = await options.identify(http)
     const gone = new AbortController()
-    socket.once('close', () => gone.abort())
+    const session = options.sessions?.track(identity, () => socket.destroy())
+    socket.once('close', () => {
+      gone.abort()
+      session?.[Symbol.dispose]()
+    })
     const params = decodeAll(match.groups ?? {})
     const parts = { raw: http, params, query: parseQuery(search), identity, signal: gone.signal }
     const audited = auditedRequest({ ...parts, method: 'WEBSOCKET', route: { ...upgrade, path: route } })

@@ -10,11 +10,24 @@ export interface Connection {
   readonly address: string
 }
 
+/** Whether a connection may stay. */
+type Admit = (socket: Socket, connection: Connection) => boolean
+
 /** The open connections of all listeners. Each listener tells of its own before it reads from them. */
 export class Connections {
   readonly #open = new Map<Socket, Connection>()
+  readonly #admit: Admit
 
+  constructor(options: { readonly admit?: Admit } = {}) {
+    this.#admit = options.admit ?? (() => true)
+  }
+
+  /** Takes note of a connection, or cuts off one that may not stay. */
   add(socket: Socket, connection: Connection): void {
+    if (!this.#admit(socket, connection)) {
+      socket.destroy()
+      return
+    }
     this.#open.set(socket, connection)
     socket.once('close', () => this.#open.delete(socket))
   }

@@ -1,27 +1,43 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { forbidden } from '#base/failure.ts'
 import { peerCredentials, userName } from '#host/peer-credentials.ts'
 import type { Connections } from './connections.ts'
 import type { Identity } from './identity.ts'
+import type { LocalUsers, Peer } from './local-users.ts'
 import { noMemberships, stranger } from './identity.ts'
 
 export interface ResolverOptions {
   readonly connections: Connections
+  readonly localUsers: LocalUsers
 }
 
 /** The one way from a request to who sends it. What can't be proved is a stranger's. */
 export class IdentityResolver {
   readonly #connections: Connections
+  readonly #localUsers: LocalUsers
   readonly #local = new WeakMap<Socket, Identity>()
+  readonly #peers = new WeakMap<Socket, Peer>()
 
   constructor(options: ResolverOptions) {
     this.#connections = options.connections
+    this.#localUsers = options.localUsers
   }
 
   async resolve({ socket }: IncomingMessage): Promise<Identity> {
     const connection = this.#connections.get(socket)
     if (connection?.door === 'unix') return this.#administrator(socket)
+    if (connection?.door === 'unix-user') return await this.#localUser(socket)
     return stranger(connection?.address ?? '')
+  }
+
+  /** Anyone can connect here. Who may nothing is told so, whatever they ask for. */
+  async #localUser(socket: Socket): Promise<Identity> {
+    const peer = this.#peers.get(socket) ?? this.#localUsers.peer(socket)
+    const identity = peer && (await this.#localUsers.identify(peer))
+    if (!identity) throw forbidden('not authorized')
+    this.#peers.set(socket, peer)
+    return identity
   }
 
   /** The kernel lets nobody connect to this socket but root and its group, and both may do anything. */

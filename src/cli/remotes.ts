@@ -1,3 +1,5 @@
+import { accessSync, constants } from 'node:fs'
+
 import { badRequest, notFound, notImplemented } from '#base/failure.ts'
 import { Connection } from '#client/connection.ts'
 import type { Endpoint, HttpsEndpoint } from '#client/endpoint.ts'
@@ -104,8 +106,7 @@ export class Remotes {
     const { env, forceLocal } = this.#options
     const { addr, protocol = 'lxd' } = config
     if (forceLocal || addr === 'unix://' || addr === 'unix:') {
-      const path = env['LXD_SOCKET'] || `${env['LXD_DIR'] || '/var/lib/lxd'}/unix.socket`
-      return { kind: 'unix', path }
+      return { kind: 'unix', path: env['LXD_SOCKET'] || findSocket(env['LXD_DIR'] || '/var/lib/lxd') }
     }
     if (addr.startsWith('unix:')) return { kind: 'unix', path: addr.replace(/^unix:(?:\/\/)?/, '') }
     if (protocol !== 'lxd') throw notImplemented("The remote isn't a private LXD server")
@@ -130,5 +131,20 @@ export class Remotes {
       ...(ca === undefined ? {} : { ca }),
       ...(serverCert === undefined ? {} : { serverCert }),
     }
+  }
+}
+
+/** The daemon's socket: that for local users with a role, where this user can't use the one for administrators. */
+function findSocket(directory: string): string {
+  const [path, forUsers] = [`${directory}/unix.socket`, `${directory}/unix.socket.user`]
+  return !isWritable(path) && isWritable(forUsers) ? forUsers : path
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }

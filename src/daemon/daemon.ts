@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { routes } from '#api/all.ts'
 import { Connections } from '#auth/connections.ts'
+import { OpenSessions } from '#auth/open-sessions.ts'
+import { LocalAdmission } from '#auth/local-admission.ts'
+import { LocalUsers } from '#auth/local-users.ts'
 import { IdentityResolver } from '#auth/resolver.ts'
 import type { Api } from '#api/http-listener.ts'
 import { listenUnix } from '#api/listen-unix.ts'
@@ -19,6 +22,7 @@ import type { Host } from './host.ts'
 import { makeParts, servicesOf } from './parts.ts'
 import type { Parts } from './parts.ts'
 import { repeat } from './repeat.ts'
+import { UserSocket } from './user-socket.ts'
 
 export interface DaemonOptions {
   /** LXD_DIR. */
@@ -56,12 +60,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const shutdown = makeShutdown(parts, options)
   const services = servicesOf(parts, shutdown)
   let ready = false
-  const { api, local } = await serve(options, parts, services, () => ready)
+  const { api, local, userSocket } = await serve(options, parts, services, () => ready)
   stack.use(local)
   if (options.descriptor === undefined) stack.defer(() => rm(socketOf(directory), { force: true }))
 
   await startParts(parts)
   stack.defer(() => stopParts(parts))
+  stack.use(userSocket)
+  await userSocket.start()
   stack.use(parts.listeners)
   await parts.listeners.start(api)
   // What an earlier run met and this one didn't is over.
@@ -91,8 +97,10 @@ function socketOf(directory: string): string {
 
 async function serve(options: DaemonOptions, parts: Parts, services: Services, ready: () => boolean) {
   const { directory, gid, descriptor } = options
-  const connections = new Connections()
-  const resolver = new IdentityResolver({ connections })
+  const { store, access, groups, log } = parts
+  const localUsers = new LocalUsers({ store, access, groups, log, run: options.host.run, gid })
+  const connections = new Connections({ admit: new LocalAdmission(localUsers).admit })
+  const resolver = new IdentityResolver({ connections, localUsers })
   const routerOptions: RouterOptions = {
     routes,
     services,
@@ -104,13 +112,15 @@ async function serve(options: DaemonOptions, parts: Parts, services: Services, r
       return identity
     },
     projects: parts.projects,
+    sessions: new OpenSessions(store),
     audit: parts.audit,
   }
   const app = makeRouter(routerOptions)
   await app.ready()
   const api: Api = { app, options: routerOptions, connections, browsers: () => parts.listeners.browsers() }
   const where = descriptor === undefined ? { path: socketOf(directory), gid, mode: 0o660 } : { descriptor }
-  return { api, local: await listenUnix(api, { door: 'unix', ...where }) }
+  const userSocket = new UserSocket({ api, users: localUsers, store, log, path: join(directory, 'unix.socket.user') })
+  return { api, userSocket, local: await listenUnix(api, { door: 'unix', ...where }) }
 }
 
 /** Brings the host in line with the store: what a crash left half made goes, what runs is taken up. */

@@ -103,6 +103,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     ...running,
     ...server,
     ...access,
+    store,
     log,
     warnings,
     readResources: host.readResources,

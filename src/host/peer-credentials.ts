@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { readFileSync } from 'node:fs'
-import { libc } from './native.ts'
+import { libc, SyscallError } from './native.ts'
 
 /** Who is at the other end of a Unix socket, as the kernel noted it when they connected (SO_PEERCRED, unix(7)). */
 export interface PeerCredentials {
@@ -11,13 +11,15 @@ export interface PeerCredentials {
 
 const solSocket = 1
 const soPeercred = 17
+const soPeergroups = 59
+/** NGROUPS_MAX, the most groups a process can be in. */
+const maxGroups = 65_536
 const getsockopt = libc('int getsockopt(int fd, int level, int name, void *value, void *length)')
 
 /** The credentials of the client of a Unix socket, or undefined where the socket has none to give. */
 export function peerCredentials(socket: Socket): PeerCredentials | undefined {
-  // Node keeps the descriptor to itself; there is no public way to it.
-  const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd
-  if (fd === undefined || fd < 0) return undefined
+  const fd = descriptorOf(socket)
+  if (fd === undefined) return undefined
   const value = Buffer.alloc(12)
   const length = Buffer.alloc(4)
   length.writeUInt32LE(12)
@@ -27,6 +29,36 @@ export function peerCredentials(socket: Socket): PeerCredentials | undefined {
     return undefined
   }
   return { pid: value.readInt32LE(0), uid: value.readUInt32LE(4), gid: value.readUInt32LE(8) }
+}
+
+/**
+ * The supplementary groups of the client of a Unix socket when it connected (SO_PEERGROUPS, Linux 4.13). Empty where
+ * the socket has none to give.
+ */
+export function peerGroups(socket: Socket): readonly number[] {
+  const fd = descriptorOf(socket)
+  if (fd === undefined) return []
+  const length = Buffer.alloc(4)
+  for (let room = 256; room <= maxGroups; room *= 16) {
+    const value = Buffer.alloc(room * 4)
+    length.writeUInt32LE(value.length)
+    try {
+      getsockopt(fd, solSocket, soPeergroups, value, length)
+    } catch (error) {
+      // There are more than fit.
+      if (error instanceof SyscallError && error.code === 'ERANGE') continue
+      return []
+    }
+    const count = length.readUInt32LE() / 4
+    return Array.from({ length: count }, (_, index) => value.readUInt32LE(index * 4))
+  }
+  return []
+}
+
+function descriptorOf(socket: Socket): number | undefined {
+  // Node keeps the descriptor to itself; there is no public way to it.
+  const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd
+  return fd === undefined || fd < 0 ? undefined : fd
 }
 
 /** The name of a local user (passwd(5)), or the number as text where there is none. */
