@@ -84,6 +84,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const kinds: readonly DeviceKind[] = deviceKinds({
     ...host,
     networks,
+    policy,
     pools,
     devicesDirectory: join(directory, 'devices'),
   })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +37,11 @@ function makeDisk() {
   const pools = {
     volumeKeys: (name: string) => (name === 'dir' ? {} : name === 'big' ? { size: size({ doc: 'Size.' }) } : undefined),
   }
-  return { kind: disk({ mounts, inside, pools, devicesDirectory }), mounts, asked, devicesDirectory }
+  // Where disks of the project "bound" can come from.
+  const bound = mkdtempSync(join(tmpdir(), 'bound-'))
+  directories.push(bound)
+  const policy = { diskDirectories: (project: string) => (project === 'bound' ? [bound] : undefined) }
+  return { kind: disk({ mounts, inside, pools, policy, devicesDirectory }), mounts, asked, devicesDirectory, bound }
 }
 
 function owner(devices: Record<string, DeviceConfig>) {
@@ -183,6 +187,43 @@ test('a source that is missing keeps the instance from starting unless it is not
   })
   assert.deepEqual(await kind.start(context({ ...missing, required: 'false' }), undo()), { lxc: [], volatile: {} })
   await assert.rejects(kind.start(context({ path: '/x', source: '/dev/sda' }), undo()), /is a block device/)
+})
+
+test('a project that is bound to a directory gets what is in it, and not what links there lead to', async () => {
+  const { kind, mounts, bound } = makeDisk()
+  mkdirSync(join(bound, 'a'))
+  symlinkSync('a', join(bound, 'inside'))
+  symlinkSync('/etc', join(bound, 'outside'))
+  symlinkSync('/no/such/place', join(bound, 'nowhere'))
+  const of = (path: string): DeviceContext['owner'] => ({
+    ...owner({ data: { type: 'disk', path: '/x', source: join(bound, path) } }),
+    project: 'bound',
+  })
+  const check = (path: string) => {
+    const bounded = of(path)
+    checkDevices(() => kind, bounded.devices, { owner: bounded, inProfile: false })
+  }
+  for (const path of ['a', 'inside', '.', '']) check(path)
+  // The same answer, whether there is something outside or not.
+  for (const path of ['outside', 'nowhere', 'missing', '../..']) {
+    assert.throws(
+      () => check(path),
+      (error) => explain(error).includes('Missing source path'),
+      path,
+    )
+  }
+
+  mounts.sources.set('a', 'directory')
+  const config = { path: '/x', source: join(bound, '.', 'a') }
+  await kind.start(context(config, { owner: of('a'), pid: 42 }), undo())
+  assert.deepEqual(
+    [...mounts.detached.values()].map((mount) => mount.type === 'bind' && mount.options.below),
+    [bound],
+  )
+  await assert.rejects(kind.start(context({ path: '/x', source: '/etc' }, { owner: of('a'), pid: 42 }), undo()), {
+    message: 'Disk source path "/etc" not allowed',
+    kind: 'forbidden',
+  })
 })
 
 test('in an instance that runs the mount is handed over, and never a peer of the host', async () => {

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { chmod, chown, mkdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { badRequest } from '#base/failure.ts'
+import { badRequest, forbidden } from '#base/failure.ts'
 import { hostRoot } from '#base/idmap.ts'
 import type { Undo } from '#base/undo.ts'
 import { readConfig } from '#config/config.ts'
@@ -10,6 +10,8 @@ import type { MountsInside } from '#guest/mounts-inside.ts'
 import type { BindOptions, DetachedMount, MountFlag, Mounts, Propagation } from '#host/mounts.ts'
 import { SyscallError } from '#host/native.ts'
 import type { LxcItem } from '#lxc/runtime.ts'
+import { findDirectory } from '#projects/policy/disk-paths.ts'
+import type { Policy } from '#projects/policy/policy.ts'
 import type { Pools } from '#storage/pools.ts'
 import type { CheckContext, DeviceConfig, DeviceContext, DeviceKind, DeviceStart } from './device.ts'
 
@@ -18,6 +20,7 @@ export interface DiskParts {
   readonly mounts: Mounts
   readonly inside: MountsInside
   readonly pools: Pick<Pools, 'volumeKeys'>
+  readonly policy: Pick<Policy, 'diskDirectories'>
   /** LXD_DIR/devices. */
   readonly devicesDirectory: string
 }
@@ -94,7 +97,7 @@ function isRoot(config: DeviceConfig): boolean {
   return readConfig(keys, config).path === '/'
 }
 
-function check({ pools }: DiskParts, config: DeviceConfig, { owner, device, inProfile }: CheckContext): void {
+function check({ pools, policy }: DiskParts, config: DeviceConfig, { owner, device, inProfile }: CheckContext): void {
   const { path, source = '', required } = readConfig(keys, config)
   if (path === undefined) throw badRequest('Disk entry is missing the required "path" property')
   const others = Object.values(owner.devices).filter((one) => one !== config && one['type'] === 'disk' && one['path'])
@@ -110,8 +113,19 @@ function check({ pools }: DiskParts, config: DeviceConfig, { owner, device, inPr
   if (source === '') throw badRequest('Disk entry is missing the required "source" property')
   if (!source.startsWith('/')) throw badRequest('Source path must be absolute for local sources')
   if (source.length > 4000 || /\p{Cc}/u.test(source)) throw badRequest('"source": Invalid path')
-  if (!inProfile && required && !existsSync(source)) {
+  if (!inProfile && required && !isThere(source, policy.diskDirectories(owner.project))) {
     throw badRequest(`Missing source path "${source}" for disk "${device}"`)
+  }
+}
+
+/** Whether a source is there: where it has to be in a directory, there and by no link out of it. */
+function isThere(source: string, directories: readonly string[] | undefined): boolean {
+  if (!directories) return existsSync(source)
+  try {
+    const real = realpathSync(source)
+    return directories.some((directory) => findDirectory([realpathSync(directory)], real) !== undefined)
+  } catch {
+    return false
   }
 }
 
@@ -133,7 +147,7 @@ async function start(parts: DiskParts, context: DeviceContext, undo: Undo): Prom
     return nothing
   }
   const { path = '/' } = readConfig(keys, context.config)
-  using mount = await openSource(parts.mounts, context)
+  using mount = await openSource(parts, context)
   if (!mount) return nothing
 
   if (context.pid !== undefined) {
@@ -149,11 +163,12 @@ async function start(parts: DiskParts, context: DeviceContext, undo: Undo): Prom
 }
 
 /** The source as the instance is to see it, or undefined where it is missing and may be. */
-async function openSource(mounts: Mounts, context: DeviceContext): Promise<DetachedMount | undefined> {
+async function openSource({ mounts, policy }: DiskParts, context: DeviceContext): Promise<DetachedMount | undefined> {
   const values = readConfig(keys, context.config)
   const source = values.source ?? ''
   try {
-    const mount = await mounts.detachedBind(source, bindOptions(context))
+    const place = placeOfSource(source, policy.diskDirectories(context.owner.project))
+    const mount = await mounts.detachedBind(place.source, { ...bindOptions(context), ...place.options })
     if (mount.kind !== 'block device') return mount
     mount[Symbol.dispose]()
     throw badRequest(`"${source}" is a block device, expected a directory or file`)
@@ -161,10 +176,22 @@ async function openSource(mounts: Mounts, context: DeviceContext): Promise<Detac
     const code = cause instanceof SyscallError ? cause.code : ''
     if (code === 'ENOENT' && !values.required) return undefined
     if (code === 'ENOENT') throw badRequest(`Missing source path "${source}" for disk "${context.device}"`)
+    if (code === 'EXDEV' || code === 'ELOOP') throw forbidden(`Disk source path "${source}" not allowed`, { cause })
     if (code === 'EINVAL' && values.shift)
       throw badRequest(`Cannot shift the ids of disk "${context.device}": the file system of "${source}" can not`)
     throw cause
   }
+}
+
+/**
+ * How a source is opened. In a project that is bound to some directories, below the one it is in: a link that someone
+ * put there later, or while this happens, leads nowhere else.
+ */
+function placeOfSource(source: string, directories: readonly string[] | undefined) {
+  if (!directories) return { source, options: {} }
+  const found = findDirectory(directories, source)
+  if (!found) throw forbidden(`Disk source path "${source}" not allowed`)
+  return { source: found.rest, options: { below: found.directory } }
 }
 
 function bindOptions({ config, idmap, pid }: DeviceContext): BindOptions {

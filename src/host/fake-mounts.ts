@@ -10,7 +10,8 @@ export type FakeMount =
 export class FakeMounts implements Mounts {
   readonly mounted = new Map<string, FakeMount>()
   readonly sources = new Map<string, DetachedMount['kind']>()
-  readonly #detached = new Map<number, FakeMount>()
+  /** All that were made detached, by their numbers. */
+  readonly detached = new Map<number, FakeMount>()
 
   async list(): Promise<readonly MountEntry[]> {
     return [...this.mounted].map(([path, { type }]) => ({ root: '/', path, options: [], type, source: '' }))
@@ -23,13 +24,13 @@ export class FakeMounts implements Mounts {
   async detachedBind(source: string, options: BindOptions = {}): Promise<DetachedMount> {
     const kind = this.sources.get(source)
     if (!kind) throw new SyscallError('open_tree', 2, source)
-    const number = 1000 + this.#detached.size
-    this.#detached.set(number, { type: 'bind', source, options })
+    const number = 1000 + this.detached.size
+    this.detached.set(number, { type: 'bind', source, options })
     return { number, kind, [Symbol.dispose]: () => {} }
   }
 
   async attach({ number }: DetachedMount, target: string): Promise<void> {
-    const mount = this.#detached.get(number)
+    const mount = this.detached.get(number)
     if (mount) this.mounted.set(target, mount)
   }
 

@@ -1,4 +1,4 @@
-import { fstat as fstatCallback } from 'node:fs'
+import { fstat as fstatCallback, open as openCallback } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
@@ -10,6 +10,7 @@ import type { Descriptor } from './syscalls.ts'
 import type { UserNamespaces } from './user-namespaces.ts'
 
 const fstat = promisify(fstatCallback)
+const openFile = promisify(openCallback)
 
 /** One line of the mount table (proc(5), `/proc/pid/mountinfo`). */
 export interface MountEntry {
@@ -30,6 +31,11 @@ export type Propagation = keyof typeof sys.propagations
 export type MountFlag = 'nosuid' | 'nodev' | 'noexec' | 'noatime' | 'nodiratime' | 'strictatime' | 'nosymfollow'
 
 export interface BindOptions {
+  /**
+   * A directory that the source is in: it is relative to it, and links on the way to it that lead out of the directory
+   * are not followed (ENOENT, ELOOP or EXDEV).
+   */
+  readonly below?: string
   /** Ids inside the mount are those of this map; without one, or with an empty one, they are as on disk. */
   readonly map?: IdMap
   readonly readonly?: boolean
@@ -114,7 +120,7 @@ export function realMounts(userNamespaces: UserNamespaces, options: { readonly a
 
   async function detachedBind(source: string, options: BindOptions = {}): Promise<DetachedMount> {
     const recursive = options.recursive ?? false
-    const clone = await sys.cloneMountLater(source, { recursive })
+    const clone = await cloneSource(source, { below: options.below, recursive })
     try {
       await withMap(options.map, (namespace) => {
         sys.changeMount(clone.number, { ...attributesOf(options), ...mapTo(namespace), recursive })
@@ -164,6 +170,20 @@ export function realMounts(userNamespaces: UserNamespaces, options: { readonly a
       await sys.syncfs(directory.fd)
     },
   }
+}
+
+async function cloneSource(
+  source: string,
+  { below, recursive }: { readonly below: string | undefined; readonly recursive: boolean },
+): Promise<Descriptor> {
+  if (below === undefined) return await sys.cloneMountLater(source, { recursive })
+  using directory = new sys.Descriptor(await openPath(below))
+  using found = await sys.openBelowLater(directory, source)
+  return sys.cloneOpenMount(found, { recursive })
+}
+
+function openPath(directory: string): Promise<number> {
+  return openFile(directory, sys.openFlags.path | sys.openFlags.directory)
 }
 
 function kindOf(stat: Stats): DetachedMount['kind'] {

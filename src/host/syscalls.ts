@@ -65,6 +65,17 @@ export function openat2(
   return new Descriptor(openat2Call(directory, path, struct, struct.length))
 }
 
+/**
+ * Opens what is at `path` below `directory`, on another thread, and on the way there leaves that directory nowhere: not
+ * by `..`, an absolute link, or a link of /proc. An empty path is the directory itself.
+ */
+export async function openBelowLater(directory: Descriptor, path: string): Promise<Descriptor> {
+  const struct = Buffer.alloc(24)
+  struct.writeBigUInt64LE(BigInt(openFlags.path | openFlags.cloexec), 0)
+  struct.writeBigUInt64LE(BigInt(resolveFlags.beneath | resolveFlags.noMagiclinks), 16)
+  return new Descriptor(await openat2Call.later(directory.number, path || '.', struct, struct.length))
+}
+
 const mkdiratCall = libc('int mkdirat(int directory, const char *path, unsigned int mode)', 1)
 
 export function mkdirat(directory: number, path: string, mode: number): void {
@@ -104,6 +115,11 @@ export async function cloneMountLater(
   options: { readonly recursive?: boolean } = {},
 ): Promise<Descriptor> {
   return new Descriptor(await openTreeCall.later(atCwd, path, cloneFlags(options.recursive)))
+}
+
+/** The same of the file or directory that is open. */
+export function cloneOpenMount(of: Descriptor, options: { readonly recursive?: boolean } = {}): Descriptor {
+  return new Descriptor(openTreeCall(of.number, '', cloneFlags(options.recursive) | atEmptyPath))
 }
 
 function cloneFlags(recursive = false): number {

@@ -252,7 +252,10 @@ export function checkHarmless(before: ProjectRecord, after: ProjectInput): void 
   const changed = [...new Set([...Object.keys(before.config), ...Object.keys(config)])].find(
     (key) => !key.startsWith('user.') && before.config[key] !== config[key],
   )
-  if (changed !== undefined) throw forbidden(`Changing "${changed}" of project "${before.name}" is not authorized`)
+  if (changed === undefined) return
+  throw forbidden('not authorized', {
+    cause: forbidden(`"${changed}" of project "${before.name}" is for administrators of the server to change`),
+  })
 }
 
 function checkName(name: string): void {

@@ -53,6 +53,24 @@ function storeContract(name: string, open: () => Store): void {
       assert.equal(store.get('/race')?.value, 1)
     })
 
+    test('a commit can ask that nothing below a prefix was written since', async () => {
+      await using store = open()
+      await store.commit([{ type: 'put', key: '/u/a/1', value: 1 }])
+      const since = store.revision
+      const compare = (prefix: string) => [{ unchangedBelow: prefix, since }]
+      const commit = (prefix: string) => store.commit([{ type: 'put', key: '/u/done', value: 1 }], compare(prefix))
+      await commit('/u/a/')
+      assert.equal(store.holds(compare('/u/a/')), true)
+      // One that is written in the same turn counts, too.
+      const [, refused] = await Promise.allSettled([
+        store.commit([{ type: 'put', key: '/u/a/2', value: 1 }]),
+        commit('/u/a/'),
+      ])
+      assert.equal(refused.status, 'rejected')
+      assert.equal(store.holds(compare('/u/a/')), false)
+      await commit('/u/b/')
+    })
+
     test('a commit can ask that nothing is below a prefix', async () => {
       await using store = open()
       await store.commit([{ type: 'put', key: '/n/a/1', value: 1 }])

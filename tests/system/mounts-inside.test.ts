@@ -9,6 +9,7 @@ import type { IdMap } from '#base/idmap.ts'
 import { explain } from '#base/failure.ts'
 import { mountsInside } from '#guest/mounts-inside.ts'
 import { realMounts } from '#host/mounts.ts'
+import { SyscallError } from '#host/native.ts'
 import { run } from '#host/run.ts'
 import { realUserNamespaces } from '#host/user-namespaces.ts'
 import { enterSandbox } from '../sandbox.ts'
@@ -109,6 +110,35 @@ test('a mount appears in a running container with ids of the container, and goes
   await inside.detach(pid, '/mnt/new/folder')
   await inside.detach(pid, '/mnt/nowhere/folder')
   assert.equal((await asGuest('ls', '/mnt/new/folder')).trim(), '')
+})
+
+test('a source that is bound to a directory is not followed out of it, by any link', async () => {
+  mkdirSync('/tmp/srv/bound/a', { recursive: true })
+  writeFileSync('/tmp/srv/bound/a/file', 'inside')
+  const links = {
+    within: 'a/file',
+    absolute: '/etc',
+    up: '../data',
+    'a/up': '../../data',
+    proc: '/proc/self/root/etc',
+    'a/deep': 'further/../../../data',
+  }
+  for (const [link, target] of Object.entries(links)) symlinkSync(target, `/tmp/srv/bound/${link}`)
+
+  const open = (source: string) => mounts.detachedBind(source, { below: '/tmp/srv/bound' })
+  for (const source of ['', 'a', 'a/file', 'within']) {
+    using mount = await open(source)
+    assert.equal(mount.kind, source === '' || source === 'a' ? 'directory' : 'file')
+  }
+  for (const source of ['absolute', 'up', 'a/up', 'proc', 'a/deep', '..', '/etc', 'absolute/hostname']) {
+    await assert.rejects(
+      open(source),
+      (error) => error instanceof SyscallError && /EXDEV|ENOENT|ELOOP/.test(error.code),
+    )
+  }
+  // Where nothing binds it the same link is followed.
+  using followed = await mounts.detachedBind('/tmp/srv/bound/absolute')
+  assert.equal(followed.kind, 'directory')
 })
 
 test('a file is mounted on a file, and a read-only mount can not be written', async () => {
