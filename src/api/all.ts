@@ -7,6 +7,8 @@ import { identity } from './auth/identity.ts'
 import { identityProviderGroup } from './auth/identity-provider-group.ts'
 import { identityProviderGroups } from './auth/identity-provider-groups.ts'
 import { permissions } from './auth/permissions.ts'
+import { certificate } from './certificates/certificate.ts'
+import { certificates } from './certificates/certificates.ts'
 import { events } from './events/events.ts'
 import { image } from './images/image.ts'
 import { imageAlias } from './images/image-alias.ts'
@@ -59,6 +61,8 @@ const listed: readonly Route[] = [
   identityProviderGroup,
   identityProviderGroups,
   permissions,
+  certificate,
+  certificates,
   events,
   image,
   imageAlias,

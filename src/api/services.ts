@@ -2,6 +2,9 @@ import type { Groups } from '#auth/groups.ts'
 import type { Identities } from '#auth/identities.ts'
 import type { ProviderGroups } from '#auth/provider-groups.ts'
 import type { Audit } from '#audit/audit.ts'
+import type { Admission } from '#auth/admission.ts'
+import type { JoinTokens } from '#auth/join-tokens.ts'
+import type { TrustStore } from '#auth/trust-store.ts'
 import type { ImageQuery, Images } from '#images/images.ts'
 import type { Instances, SourceImage } from '#instances/instances.ts'
 import type { Lifecycle } from '#instances/lifecycle.ts'
@@ -50,6 +53,9 @@ export interface Services {
   readonly profiles: Profiles
   readonly warnings: Warnings
   readonly audit: Audit
+  readonly trust: TrustStore
+  readonly tokens: JoinTokens
+  readonly admission: Admission
   /**
    * Stops the instances and then the daemon. Resolves when the instances are down; operations get `timeout`
    * milliseconds to end, or none at all with `force`.

@@ -8,6 +8,7 @@ const statuses: Readonly<Record<FailureKind, number>> = {
   'not-found': 404,
   conflict: 409,
   'precondition-failed': 412,
+  'too-many-requests': 429,
   'not-implemented': 501,
   unavailable: 503,
   internal: 500,

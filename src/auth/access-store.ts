@@ -81,11 +81,17 @@ export class AccessStore {
     return [...changes, ...(changes.length > 0 ? [turn] : []), expected]
   }
 
-  /** What belongs into the commit that takes a certificate out of the trust store: it is in no group any more. */
-  forgetCertificate(fingerprint: string): readonly (Change | Compare)[] {
-    const [turn, expected] = this.#next()
-    if (!this.identities.get('tls', fingerprint)) return [expected]
-    return [this.identities.delete('tls', fingerprint), turn, expected]
+  /**
+   * What belongs into the commit, made by `commit`, that takes a certificate out of the trust store: it is in no group
+   * any more. One that takes its place is in the same.
+   */
+  moveCertificate(before: string, after: string | undefined): readonly Change[] {
+    const known = this.identities.get('tls', before)?.value
+    if (!known) return []
+    return [
+      this.identities.delete('tls', before),
+      ...(after === undefined ? [] : [this.identities.put({ ...known, id: after }, 'tls', after)]),
+    ]
   }
 
   #next(): readonly [Change, Compare] {

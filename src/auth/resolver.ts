@@ -6,28 +6,34 @@ import type { Connections } from './connections.ts'
 import type { Identity } from './identity.ts'
 import type { LocalUsers, Peer } from './local-users.ts'
 import { noMemberships, stranger } from './identity.ts'
+import type { RemoteClients } from './remote-clients.ts'
 
 export interface ResolverOptions {
   readonly connections: Connections
   readonly localUsers: LocalUsers
+  readonly remoteClients: RemoteClients
 }
 
 /** The one way from a request to who sends it. What can't be proved is a stranger's. */
 export class IdentityResolver {
   readonly #connections: Connections
   readonly #localUsers: LocalUsers
+  readonly #remoteClients: RemoteClients
   readonly #local = new WeakMap<Socket, Identity>()
   readonly #peers = new WeakMap<Socket, Peer>()
 
   constructor(options: ResolverOptions) {
     this.#connections = options.connections
     this.#localUsers = options.localUsers
+    this.#remoteClients = options.remoteClients
   }
 
   async resolve({ socket }: IncomingMessage): Promise<Identity> {
     const connection = this.#connections.get(socket)
     if (connection?.door === 'unix') return this.#administrator(socket)
     if (connection?.door === 'unix-user') return await this.#localUser(socket)
+    const isRemote = connection?.door === 'tls' || connection?.door === 'metrics'
+    if (isRemote) return this.#remoteClients.identify(socket, connection.address)
     return stranger(connection?.address ?? '')
   }
 

@@ -6,6 +6,7 @@ export type FailureKind =
   | 'not-found'
   | 'conflict'
   | 'precondition-failed'
+  | 'too-many-requests'
   | 'not-implemented'
   | 'unavailable'
   | 'internal'

@@ -1,6 +1,7 @@
 import { parseSize } from '#base/size.ts'
 import { bool, integer, size, string } from './key.ts'
 import { listenerKeys } from './listener-keys.ts'
+import { trustKeys } from './trust-keys.ts'
 
 /** Every key of the server's configuration that has an effect. */
 export const serverKeys = {
@@ -30,6 +31,7 @@ export const serverKeys = {
     live: true,
   }),
   ...listenerKeys,
+  ...trustKeys,
   'core.shutdown_timeout': integer({
     doc: 'How many minutes operations get to end when the daemon shuts down.',
     default: '5',

@@ -56,6 +56,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await parts.audit.start()
   stack.use(parts.audit)
   stack.use(repeat({ name: 'Pruning warnings', pause: 3_600_000, log: parts.log, work: () => parts.warnings.prune() }))
+  stack.use(
+    repeat({
+      name: 'Reading the authority of clients',
+      pause: 10_000,
+      log: parts.log,
+      work: () => parts.pki.refresh(),
+    }),
+  )
   stack.defer(() => parts.operations.finish(operationsGrace))
   const shutdown = makeShutdown(parts, options)
   const services = servicesOf(parts, shutdown)
@@ -72,6 +80,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await parts.listeners.start(api)
   // What an earlier run met and this one didn't is over.
   parts.warnings.resolveOlderThan(started)
+  parts.trustPassword.start()
   ready = true
   parts.log.info('The daemon is ready')
   const booting = new AbortController()
@@ -97,10 +106,10 @@ function socketOf(directory: string): string {
 
 async function serve(options: DaemonOptions, parts: Parts, services: Services, ready: () => boolean) {
   const { directory, gid, descriptor } = options
-  const { store, access, groups, log } = parts
+  const { store, access, groups, log, remoteClients } = parts
   const localUsers = new LocalUsers({ store, access, groups, log, run: options.host.run, gid })
   const connections = new Connections({ admit: new LocalAdmission(localUsers).admit })
-  const resolver = new IdentityResolver({ connections, localUsers })
+  const resolver = new IdentityResolver({ connections, localUsers, remoteClients })
   const routerOptions: RouterOptions = {
     routes,
     services,

@@ -6,6 +6,7 @@ import type { Services } from '#api/services.ts'
 import { Audit } from '#audit/audit.ts'
 import { AuditLog } from '#audit/audit-log.ts'
 import type { AuditSettings } from '#audit/audit-log.ts'
+import { certificatesOfProject, trustedCertificates } from '#auth/trust-store.ts'
 import { Locks } from '#base/locks.ts'
 import type { Log } from '#base/log.ts'
 import type { Keys } from '#config/key.ts'
@@ -51,6 +52,7 @@ import { Warnings } from '#warnings/warnings.ts'
 import { makeAccess } from './access.ts'
 import type { Host } from './host.ts'
 import { Listeners } from './listeners.ts'
+import { makeTrust } from './trust.ts'
 
 interface Common {
   readonly directory: string
@@ -71,10 +73,13 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const common = { ...options, events, log }
   const warnings = new Warnings({ store, events, log })
   const operations = new Operations({ events, log })
-  const access = makeAccess({ store, events, certificates: () => [] })
+  const access = makeAccess({ store, events, certificates: () => trustedCertificates(store) })
   const { policy, projects } = makeProjects({
     ...common,
-    belongings: (before, after) => access.access.moveGrants(before, after),
+    belongings: (before, after) => [
+      ...access.access.moveGrants(before, after),
+      ...certificatesOfProject(store)(before, after),
+    ],
     kinds: () => kinds,
     profiles: () => profiles,
   })
@@ -100,11 +105,13 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const images: Images = makeImages({ ...common, policy, projects, profiles, pools })
   const running = makeInstances({ ...common, policy, pools, profiles, kinds })
   const server = await makeServer({ ...common, warnings })
+  const trust = await makeTrust({ ...common, ...server, ...access, warnings, operations })
   return {
     ...running,
     ...server,
     ...access,
     store,
+    ...trust,
     log,
     warnings,
     readResources: host.readResources,

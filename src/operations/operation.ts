@@ -43,6 +43,8 @@ export interface OperationOptions {
   readonly mayCancel?: boolean
   /** Makes the operation one of class `token`: it stands for a secret, and ends with it. */
   readonly token?: boolean
+  /** Only administrators of the server may know of it, and they are told its secrets. */
+  readonly adminsOnly?: boolean
   work(work: OperationWork): Promise<void>
   /**
    * Makes the operation one of class `websocket`: checks a client's secret, throwing a forbidden Failure for a wrong
@@ -94,6 +96,10 @@ export class Operation {
 
   get mayCancel(): boolean {
     return !this.final && this.#options.mayCancel === true
+  }
+
+  get adminsOnly(): boolean {
+    return this.#options.adminsOnly === true
   }
 
   get resources(): Readonly<Record<string, readonly string[]>> {

@@ -8,7 +8,7 @@ import type { Row } from './access-table.ts'
 import { TestDaemon } from './daemon.ts'
 import { callerNames, Impersonation } from './impersonation.ts'
 import type { Caller, RawAnswer } from './impersonation.ts'
-import { label, projects, Scene } from './scene.ts'
+import { certificateFingerprint, label, projects, Scene } from './scene.ts'
 import type { Things } from './scene.ts'
 
 let daemon: TestDaemon
@@ -40,6 +40,7 @@ function names(project: string): Readonly<Record<string, string>> {
   return {
     'aliases/{name}': things.alias,
     'auth/groups/{name}': 'staff',
+    'certificates/{fingerprint}': certificateFingerprint,
     'identities/{method}': 'unix',
     'unix/{id}': 'uid:4321',
     'identity-provider-groups/{name}': 'engineers',

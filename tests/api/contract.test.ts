@@ -6,6 +6,7 @@ import { routes } from '#api/all.ts'
 import { readSurface } from '../../tools/api-surface.ts'
 import { directory, file, tar } from '../tar.ts'
 import { TestDaemon } from './daemon.ts'
+import { clientCertificate } from './https.ts'
 import { complaints, findSpecification, pairs, servedPairs, surface } from './surface.ts'
 
 // One daemon for all: the tests build upon each other, as a session of a client does. Each answer is checked where it
@@ -175,6 +176,21 @@ test('operations', async () => {
   assert.equal((await daemon.refused('GET', `${url}/websocket`)).status, 400)
   await daemon.ok('DELETE', url)
   assert.equal((await daemon.ok('GET', `${url}/wait`)).status, 'Cancelled')
+})
+
+test('certificates', async () => {
+  const { certificate } = clientCertificate()
+  const body = { name: 'a', type: 'client', certificate }
+  await daemon.ok('POST', '/1.0/certificates', { body })
+  const [url] = await daemon.ok('GET', '/1.0/certificates')
+  await daemon.ok('GET', '/1.0/certificates?recursion=1')
+  await daemon.ok('GET', url)
+  await daemon.ok('PUT', url, { body: { ...body, certificate: '', restricted: true, projects: ['default'] } })
+  await daemon.ok('PATCH', url, { body: { name: 'b' } })
+  const { body: token } = await daemon.call('POST', '/1.0/certificates', { body: { type: 'client', token: true } })
+  assert.equal(token.metadata.class, 'token')
+  await daemon.ok('DELETE', token.operation)
+  await daemon.ok('DELETE', url)
 })
 
 test('warnings', async () => {

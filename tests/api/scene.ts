@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readCertificate } from '#auth/client-certificate.ts'
 import { forbidden } from '#base/failure.ts'
 import { runtimeName } from '#instances/instance-name.ts'
 import { directory, file, tar } from '../tar.ts'
 import type { TestDaemon } from './daemon.ts'
+import { clientCertificate } from './https.ts'
 
 /**
  * The projects of a {@link Scene}, and a name that is none's. What is in one of them bears its name; the hidden one and the missing one
@@ -28,6 +30,10 @@ export interface Things {
   readonly operation: string
   readonly secret: string
 }
+
+/** A certificate that is trusted, and no caller's. */
+const { certificate } = clientCertificate('someone else')
+export const certificateFingerprint = readCertificate('certificate', certificate).fingerprint
 
 const config = { 'ipv4.address': '10.1.2.1/24', 'ipv6.address': 'none' }
 const pool = 'local'
@@ -168,6 +174,7 @@ export class Scene implements Disposable {
       ['/1.0/auth/groups', 'staff', { name: 'staff' }],
       ['/1.0/auth/identities/unix', 'uid:4321', { id: 'uid:4321', name: 'guest' }],
       ['/1.0/auth/identity-provider-groups', 'engineers', { name: 'engineers', groups: ['staff'] }],
+      ['/1.0/certificates', certificateFingerprint, { type: 'client', name: 'someone else', certificate }],
     ] as const
     for (const [url, name, body] of people) {
       const { status } = await this.#daemon.call('GET', `${url}/${encodeURIComponent(name)}`)

@@ -7,6 +7,7 @@ type Asking = Pick<Request, 'may' | 'identity'>
 
 /** Whether a client may know of an operation: its own, those of projects it may view, and the server's if it may view that. */
 export function maySee({ may, identity }: Asking, operation: Operation): boolean {
+  if (operation.adminsOnly) return may('admin')
   if (isOwn(identity, operation)) return true
   return operation.project === '' ? may('view-server') : may('view', operation.project)
 }

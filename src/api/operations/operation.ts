@@ -9,7 +9,10 @@ export const operation = route('/1.0/operations/{id}', {
     doc: 'Get an operation.',
     access: 'authenticated',
     reply: Operation,
-    handle: (services, request) => sync(findOperation(services, request).toJson()),
+    handle(services, request) {
+      const found = findOperation(services, request)
+      return sync(found.toJson(found.adminsOnly))
+    },
   },
   delete: {
     doc: 'Cancel an operation.',

@@ -13,7 +13,7 @@ export const operations = route('/1.0/operations', {
       for (const operation of services.operations.list()) {
         if (!request.allProjects && operation.project !== '' && operation.project !== request.project) continue
         if (!maySee(request, operation)) continue
-        const shown = request.recursion > 0 ? operation.toJson() : `/1.0/operations/${operation.id}`
+        const shown = request.recursion > 0 ? operation.toJson(operation.adminsOnly) : `/1.0/operations/${operation.id}`
         ;(byStatus[operation.status.toLowerCase()] ??= []).push(shown)
       }
       return sync(byStatus)
