@@ -14,6 +14,7 @@ import { image } from './images/image.ts'
 import { imageAlias } from './images/image-alias.ts'
 import { imageAliases } from './images/image-aliases.ts'
 import { imageExport } from './images/image-export.ts'
+import { imageRefresh } from './images/image-refresh.ts'
 import { imageSecret } from './images/image-secret.ts'
 import { images } from './images/images.ts'
 import { instance } from './instances/instance.ts'
@@ -68,6 +69,7 @@ const listed: readonly Route[] = [
   imageAlias,
   imageAliases,
   imageExport,
+  imageRefresh,
   imageSecret,
   images,
   instance,

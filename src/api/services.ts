@@ -5,7 +5,10 @@ import type { Audit } from '#audit/audit.ts'
 import type { Admission } from '#auth/admission.ts'
 import type { JoinTokens } from '#auth/join-tokens.ts'
 import type { TrustStore } from '#auth/trust-store.ts'
+import type { Downloads } from '#images/downloads.ts'
 import type { ImageQuery, Images } from '#images/images.ts'
+import type { Outbound } from '#images/outbound.ts'
+import type { ImageRefresh } from '#images/refresh.ts'
 import type { Instances, SourceImage } from '#instances/instances.ts'
 import type { Lifecycle } from '#instances/lifecycle.ts'
 import type { InstanceLogs } from '#instances/logs.ts'
@@ -31,6 +34,9 @@ export interface Services {
   readonly identities: Identities
   readonly providerGroups: ProviderGroups
   readonly images: Images
+  readonly downloads: Downloads
+  readonly imageRefresh: ImageRefresh
+  readonly outbound: Outbound
   readonly instances: Instances
   readonly lifecycle: Lifecycle
   readonly logs: InstanceLogs

@@ -1,5 +1,6 @@
+import { parseCidr } from '#base/address.ts'
 import { parseSize } from '#base/size.ts'
-import { bool, integer, size, string } from './key.ts'
+import { bool, integer, list, size, string } from './key.ts'
 import { listenerKeys } from './listener-keys.ts'
 import { trustKeys } from './trust-keys.ts'
 
@@ -37,6 +38,29 @@ export const serverKeys = {
     default: '5',
     min: 0,
     max: 60 * 24 * 7,
+    live: true,
+  }),
+  'images.auto_update_cached': bool({
+    doc: 'Whether images that are fetched because an instance needs them follow the alias they were found by.',
+    default: 'true',
+    live: true,
+  }),
+  'images.auto_update_interval': integer({
+    doc: 'Hours between two looks for newer images where images came from; 0 for never.\n\nFor as long, an image that follows its source is used without asking the source.',
+    default: '6',
+    min: 0,
+    max: 24 * 365,
+    live: true,
+  }),
+  'images.remote_cache_expiry': integer({
+    doc: 'Days after which an image goes that was fetched because an instance needed it and that nobody has used since.',
+    default: '10',
+    min: 0,
+    max: 365 * 100,
+    live: true,
+  }),
+  'images.sources.allowed_networks': list((text) => parseCidr(text), {
+    doc: 'Networks from which clients who are no administrators may have images fetched, such as `10.1.0.0/16, fd42::/16`. Not in LXD.\n\nServers on the public internet are always open to them; private, link-local and loopback addresses and those of this host only where they are named here. Administrators reach all.',
     live: true,
   }),
   'user.*': string({ doc: 'Free text for users and their tools.', live: true }),

@@ -83,6 +83,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   parts.trustPassword.start()
   ready = true
   parts.log.info('The daemon is ready')
+  const imagesDue = () => parts.imageRefresh.doWhatIsDue()
+  stack.use(repeat({ name: 'Looking after images', pause: 600_000, log: parts.log, work: imagesDue }))
   const booting = new AbortController()
   const booted = autostart(parts, booting.signal)
   stack.defer(async () => {

@@ -16,8 +16,7 @@ import { checkDevices } from '#devices/check.ts'
 import type { DeviceKind } from '#devices/device.ts'
 import { Events } from '#events/events.ts'
 import { logToEvents } from '#events/logging.ts'
-import { Images } from '#images/images.ts'
-import type { ImagesOptions } from '#images/images.ts'
+import type { Images } from '#images/images.ts'
 import { InstanceCommit } from '#instances/commit.ts'
 import { Plan } from '#instances/container-plan.ts'
 import { CpuPins } from '#instances/cpu-pins.ts'
@@ -51,6 +50,7 @@ import type { Store } from '#store/store.ts'
 import { Warnings } from '#warnings/warnings.ts'
 import { makeAccess } from './access.ts'
 import type { Host } from './host.ts'
+import { makeImages } from './image-parts.ts'
 import { Listeners } from './listeners.ts'
 import { makeTrust } from './trust.ts'
 
@@ -102,16 +102,20 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     instanceKeys,
     checkDevices: (profile) => checkProfileDevices(kinds, profile),
   })
-  const images: Images = makeImages({ ...common, policy, projects, profiles, pools })
-  const running = makeInstances({ ...common, policy, pools, profiles, kinds })
   const server = await makeServer({ ...common, warnings })
   const trust = await makeTrust({ ...common, ...server, ...access, warnings, operations })
+  const parts = { ...common, run: host.run, policy, projects, profiles, operations, serverConfig: server.serverConfig }
+  const onUnused = async (fingerprint: string): Promise<void> => await pools.deleteImage(fingerprint)
+  const ofImages = makeImages({ ...parts, onUnused })
+  const images: Images = ofImages.images
+  const running = makeInstances({ ...common, policy, pools, profiles, kinds })
   return {
     ...running,
     ...server,
     ...access,
     store,
     ...trust,
+    ...ofImages,
     log,
     warnings,
     readResources: host.readResources,
@@ -123,7 +127,6 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     networks,
     kinds,
     profiles,
-    images,
   }
 }
 
@@ -153,26 +156,6 @@ function makeProjects({
     belongings: (before, after) => [...defaultProfile(before, after), ...belongings(before, after)],
   })
   return { policy, projects }
-}
-
-function makeImages({
-  directory,
-  store,
-  events,
-  log,
-  host,
-  pools,
-  ...rest
-}: Common & Pick<ImagesOptions, 'policy' | 'projects' | 'profiles'> & { readonly pools: Pools }): Images {
-  return new Images({
-    ...rest,
-    directory: join(directory, 'images'),
-    store,
-    events,
-    log,
-    run: host.run,
-    onUnused: (fingerprint) => pools.deleteImage(fingerprint),
-  })
 }
 
 /** The server itself: how it is configured, how it is reached, what it tells of itself. */

@@ -4,13 +4,25 @@ import type { Projects } from '#projects/projects.ts'
 import { imageAliasRecords, imageRecords } from '#store/image-record.ts'
 import type { ImageAliasRecord } from '#store/image-record.ts'
 import type { Stored } from '#store/records.ts'
-import type { Change, Store } from '#store/store.ts'
+import type { Change, Compare, Store } from '#store/store.ts'
 
 /** What a client may say of an alias. */
 export interface AliasInput {
   readonly description: string
   /** Fingerprint of the image. */
   readonly target: string
+}
+
+/** A name for an image that is being added. */
+export interface NewAlias {
+  readonly name: string
+  readonly description: string
+}
+
+/** What the commit of an image has to write besides, and what must hold for it. */
+export interface Writes {
+  readonly changes: readonly Change[]
+  readonly expect: readonly Compare[]
 }
 
 interface Commit {
@@ -43,12 +55,17 @@ export class ImageAliases {
     return this.#get(project, name).value
   }
 
-  /** The alias of a public image, for strangers: see {@link Images.listPublic}. */
+  /** The aliases of public images, for strangers: see {@link Images.listPublic}. */
+  listPublic(project: string): readonly ImageAliasRecord[] {
+    if (project !== 'default') return []
+    return this.list(project).filter(({ target }) => this.#images.get(project, target)?.value.public === true)
+  }
+
+  /** The same by name. */
   getPublic(project: string, name: string): ImageAliasRecord {
-    const alias = this.#records.get(project, name)?.value
-    if (!alias || this.#images.get(project, alias.target)?.value.public !== true)
-      throw notFound('Image alias not found')
-    return alias
+    const found = this.listPublic(project).find((alias) => alias.name === name)
+    if (!found) throw notFound('Image alias not found')
+    return found
   }
 
   async create(project: string, input: AliasInput & { name: string }, requestor?: Requestor): Promise<void> {
@@ -87,11 +104,39 @@ export class ImageAliases {
   }
 
   /** The writes that remove all aliases of an image, for the commit that removes the image. */
-  removal(project: string, fingerprint: string): readonly Change[] {
-    return this.#records
-      .list(project)
-      .filter(({ value }) => value.target === fingerprint)
-      .map(({ value }) => this.#records.delete(project, value.name))
+  removal(project: string, fingerprint: string): Writes {
+    const changes = this.#of(project, fingerprint).map(({ value }) => this.#records.delete(project, value.name))
+    return { changes, expect: [] }
+  }
+
+  /** The writes that give an image names, for the commit that adds it. Throws a conflict Failure for one that is taken. */
+  additions(project: string, fingerprint: string, aliases: readonly NewAlias[]): Writes {
+    const wanted = new Map(aliases.map((alias) => [alias.name, alias]))
+    const missing = [...wanted.values()].filter(({ name }) => {
+      checkName(name)
+      const found = this.#records.get(project, name)?.value
+      if (found && found.target !== fingerprint) throw conflict(`Alias "${name}" already exists`)
+      return !found
+    })
+    return {
+      changes: missing.map(({ name, description }) =>
+        this.#records.put({ project, name, description, target: fingerprint, type: 'container' }, project, name),
+      ),
+      expect: missing.map(({ name }) => this.#records.expect(0, project, name)),
+    }
+  }
+
+  /** The writes that make all aliases of an image point to another, for the commit that replaces it. */
+  moves(project: string, from: string, to: string): Writes {
+    const moved = this.#of(project, from)
+    return {
+      changes: moved.map(({ value }) => this.#records.put({ ...value, target: to }, project, value.name)),
+      expect: moved.map(({ value, revision }) => this.#records.expect(revision, project, value.name)),
+    }
+  }
+
+  #of(project: string, fingerprint: string): readonly Stored<ImageAliasRecord>[] {
+    return this.#records.list(project).filter(({ value }) => value.target === fingerprint)
   }
 
   #effective(project: string): string {

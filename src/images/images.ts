@@ -12,17 +12,20 @@ import type { Policy } from '#projects/policy/policy.ts'
 import type { Projects } from '#projects/projects.ts'
 import type { ImageTree } from '#storage/driver.ts'
 import { imageRecords } from '#store/image-record.ts'
-import type { ImageRecord } from '#store/image-record.ts'
+import type { ImageRecord, UpdateSource } from '#store/image-record.ts'
 import type { Stored } from '#store/records.ts'
-import type { Change, Store } from '#store/store.ts'
+import type { Store } from '#store/store.ts'
 import { ImageAliases } from './aliases.ts'
+import type { NewAlias, Writes } from './aliases.ts'
 import { examineImage, unpackImage } from './contents.ts'
 import { ImageFiles } from './image-files.ts'
 import type { ImagePaths } from './image-files.ts'
+import type { ImageMetadata } from './metadata.ts'
 import type { LayoutLimits } from './layout.ts'
 import { ImageSecrets } from './secrets.ts'
-import { receiveUpload } from './upload.ts'
-import type { Upload } from './upload.ts'
+import { PushSecrets } from './push-secrets.ts'
+import { cleanFilename, receiveUpload } from './upload.ts'
+import type { Upload, UploadOptions } from './upload.ts'
 import { UploadQuota } from './upload-quota.ts'
 
 export interface ImagesOptions {
@@ -51,10 +54,30 @@ export interface ImageInput {
   readonly expiresAt: string | undefined
 }
 
-/** What a client may say of an image it uploads; its properties add to those the image has. */
+/** What a client may say of an image it adds; its properties add to those the image has. */
 export interface ImportInput extends Omit<ImageInput, 'expiresAt' | 'autoUpdate'> {
   /** The hash the image must have; any where undefined. */
   readonly fingerprint: string | undefined
+  /** Names it gets; that one of them is taken is a failure. */
+  readonly aliases?: readonly NewAlias[]
+  /** Undefined for the time in the image itself. */
+  readonly expiresAt?: string | undefined
+  /** What came with an image from another server. */
+  readonly origin?: ImageOrigin | undefined
+}
+
+/** What is kept of where an image came from. */
+export interface ImageOrigin {
+  readonly autoUpdate: boolean
+  readonly cached: boolean
+  readonly filename: string
+  /** In the place of those in the image itself. */
+  readonly properties: Readonly<Record<string, string>>
+  readonly expiresAt: string
+  /** Where newer ones are to be looked for. */
+  readonly updateSource: UpdateSource | undefined
+  /** The image of the same project that it takes the place of, with its aliases. */
+  readonly replaces?: ImageRecord | undefined
 }
 
 /** How an instance's source names an image: the first of these that is not empty counts. */
@@ -67,7 +90,7 @@ export interface ImageQuery {
 interface Commit {
   readonly before?: Stored<ImageRecord>
   readonly after?: ImageRecord
-  readonly with?: readonly Change[]
+  readonly with?: Writes
 }
 
 const never = '0001-01-01T00:00:00Z'
@@ -79,6 +102,7 @@ const never = '0001-01-01T00:00:00Z'
 export class Images {
   readonly aliases: ImageAliases
   readonly secrets = new ImageSecrets()
+  readonly pushSecrets = new PushSecrets()
   readonly #options: ImagesOptions
   readonly #files: ImageFiles
   readonly #locks = new Locks()
@@ -105,22 +129,27 @@ export class Images {
     return this.#records.list(this.#effective(project)).map(({ value }) => value)
   }
 
+  /** The image with this very fingerprint. */
+  find(project: string, fingerprint: string): ImageRecord | undefined {
+    return this.#records.get(this.#effective(project), fingerprint)?.value
+  }
+
   /** The one image whose fingerprint starts with `prefix`. */
   get(project: string, prefix: string): ImageRecord {
-    return this.#records.get(this.#effective(project), prefix)?.value ?? pick(this.list(project), prefix)
+    return this.find(project, prefix) ?? pick(this.list(project), prefix)
   }
 
   /** The same among the public images, for strangers. */
   getPublic(project: string, prefix: string): ImageRecord {
-    return pick(this.listPublic(project), prefix, `Image "${prefix}" not found`)
+    return pick(this.listPublic(project), prefix)
   }
 
   /**
-   * The public images of a project, for strangers. To them no project has the images of another, and one that is not
-   * there has none: nothing tells them which projects there are.
+   * The public images for strangers: those of the project "default". Of others nothing is told, so that nobody learns
+   * which projects there are.
    */
   listPublic(project: string): readonly ImageRecord[] {
-    return this.#records.list(project).flatMap(({ value }) => (value.public ? [value] : []))
+    return project === 'default' ? this.list(project).filter((image) => image.public) : []
   }
 
   /** The image an instance is to be made from. Of several with the properties, the youngest. */
@@ -172,11 +201,7 @@ export class Images {
   }
 
   /** Takes what a client sends; for {@link import}. Ends where the project may have no more. */
-  async receive(
-    project: string,
-    stream: Readable,
-    options: { readonly contentType: string; readonly filename: string; readonly signal: AbortSignal },
-  ): Promise<Upload> {
+  async receive(project: string, stream: Readable, options: Omit<UploadOptions, 'meter'>): Promise<Upload> {
     return await receiveUpload(stream, this.#files, { ...options, meter: this.#quota.open(this.#effective(project)) })
   }
 
@@ -194,37 +219,52 @@ export class Images {
     using _lock = await this.#locks.take(fingerprint)
     const home = this.#effective(project)
     if (this.#records.get(home, fingerprint)) throw conflict('Image with same fingerprint already exists')
+    const names = this.aliases.additions(home, fingerprint, input.aliases ?? [])
     const { run, log, limits } = this.#options
     const metadata = await examineImage(upload.paths, { ...work, run, limits })
     work.signal?.throwIfAborted()
 
-    const image: ImageRecord = {
-      project: home,
-      fingerprint,
-      type: 'container',
-      architecture: metadata.architecture,
-      filename: upload.filename,
-      size: upload.size,
-      split: upload.paths.rootfs !== undefined,
-      public: input.public,
-      autoUpdate: false,
-      cached: false,
-      properties: { ...metadata.properties, ...input.properties },
-      profiles: input.profiles ?? ['default'],
-      createdAt: metadata.createdAt,
-      expiresAt: metadata.expiresAt,
-      lastUsedAt: never,
-      uploadedAt: new Date().toISOString(),
-    }
+    const image = newRecord({ home, upload, metadata, input })
     await using undo = new Undo((what, error) => log.error(what, { error: explain(error) }))
     if (!this.#isShared(fingerprint)) {
       undo.add('Remove the files of the image', () => this.#files.remove(image))
       await this.#files.adopt(upload.paths, image)
     }
-    await this.#commit({ after: image })
+    const replaced = input.origin?.replaces
+    await this.#commit({ after: image, with: joined(names, replaced && this.#succession(replaced, fingerprint)) })
     undo.keep()
     this.#tell('image-created', image, requestor, { type: image.type })
+    if (replaced) await this.#release(replaced)
     return image
+  }
+
+  /** Gives an image that is there already what its import would have given it. */
+  async renew(image: ImageRecord, input: ImportInput, requestor?: Requestor): Promise<ImageRecord> {
+    using _lock = await this.#locks.take(image.fingerprint)
+    const before = this.#stored(image)
+    const { value } = before
+    const { origin } = input
+    const updateSource = origin?.updateSource ?? value.updateSource
+    const after: ImageRecord = {
+      ...value,
+      public: value.public || input.public,
+      autoUpdate: value.autoUpdate || origin?.autoUpdate === true,
+      // What someone asked for by itself is no longer one that may go when nobody uses it.
+      cached: value.cached && origin?.cached === true,
+      properties: { ...value.properties, ...input.properties },
+      profiles: input.profiles ?? value.profiles,
+      ...(updateSource ? { updateSource } : {}),
+    }
+    const names = this.aliases.additions(value.project, value.fingerprint, input.aliases ?? [])
+    const replaced = origin?.replaces
+    await this.#commit({
+      before,
+      after,
+      with: joined(names, replaced && this.#succession(replaced, value.fingerprint)),
+    })
+    this.#tell('image-updated', after, requestor)
+    if (replaced) await this.#release(replaced)
+    return after
   }
 
   /** Replaces what a client may say of an image. */
@@ -251,13 +291,15 @@ export class Images {
     const before = this.#stored(image)
     await this.#commit({ before, with: this.aliases.removal(project, fingerprint) })
     this.#tell('image-deleted', image, requestor)
-    if (this.#isShared(fingerprint)) return
-    await this.#files.remove(image)
-    await this.#options.onUnused?.(fingerprint)
+    await this.#release(image)
   }
 
   /** Reports on what was done with an image. */
-  tell(action: 'image-retrieved' | 'image-secret-created', image: ImageRecord, requestor?: Requestor): void {
+  tell(
+    action: 'image-retrieved' | 'image-refreshed' | 'image-secret-created',
+    image: ImageRecord,
+    requestor?: Requestor,
+  ): void {
     this.#tell(action, image, requestor)
   }
 
@@ -265,6 +307,31 @@ export class Images {
     using _lock = await this.#locks.take(image.fingerprint)
     const before = this.#stored(image)
     await this.#commit({ before, after: { ...before.value, lastUsedAt: new Date().toISOString() } })
+  }
+
+  /** The writes with which an image takes over another's aliases and place. */
+  #succession(old: ImageRecord, fingerprint: string): Writes {
+    const { project } = old
+    const found = this.#records.get(project, old.fingerprint)
+    if (!found) return { changes: [], expect: [] }
+    const gone: Writes = {
+      changes: [this.#records.delete(project, old.fingerprint)],
+      expect: [this.#records.expect(found.revision, project, old.fingerprint)],
+    }
+    return joined(this.aliases.moves(project, old.fingerprint, fingerprint), gone)
+  }
+
+  /** Removes the files of an image that its project has given up, if no other has it. */
+  async #release(image: ImageRecord): Promise<void> {
+    const { fingerprint } = image
+    if (this.#isShared(fingerprint)) return
+    await this.#files.remove(image)
+    await this.#options.onUnused?.(fingerprint)
+  }
+
+  /** The project whose images are meant in `project`. */
+  homeOf(project: string): string {
+    return this.#effective(project)
   }
 
   #effective(project: string): string {
@@ -282,15 +349,16 @@ export class Images {
   }
 
   /** The one way an image is written. */
-  async #commit({ before, after, with: more = [] }: Commit): Promise<void> {
+  async #commit({ before, after, with: more }: Commit): Promise<void> {
     const { store, policy } = this.#options
     const image = after ?? before?.value
     if (!image) return
     if (after) this.#check(after, before?.value.profiles ?? [])
     const names = [image.project, image.fingerprint]
-    const compare = [this.#records.expect(before?.revision ?? 0, ...names)]
-    if (after) await policy.commit({ image: after }, [this.#records.put(after, ...names), ...more], compare)
-    else await store.commit([this.#records.delete(...names), ...more], compare)
+    const changes = more?.changes ?? []
+    const compare = [this.#records.expect(before?.revision ?? 0, ...names), ...(more?.expect ?? [])]
+    if (after) await policy.commit({ image: after }, [this.#records.put(after, ...names), ...changes], compare)
+    else await store.commit([this.#records.delete(...names), ...changes], compare)
   }
 
   #check(image: ImageRecord, formerProfiles: readonly string[]): void {
@@ -312,10 +380,45 @@ export class Images {
   }
 }
 
-function pick(images: readonly ImageRecord[], prefix: string, missing = 'Image not found'): ImageRecord {
+function pick(images: readonly ImageRecord[], prefix: string): ImageRecord {
   const found = /^[0-9a-f]+$/.test(prefix) ? images.filter(({ fingerprint }) => fingerprint.startsWith(prefix)) : []
   const [image, other] = found
   if (other) throw badRequest('More than one image matches')
-  if (!image) throw notFound(missing)
+  if (!image) throw notFound('Image not found')
   return image
+}
+
+/** What is written of an image that comes in. */
+function newRecord(parts: {
+  readonly home: string
+  readonly upload: Upload
+  readonly metadata: ImageMetadata
+  readonly input: ImportInput
+}): ImageRecord {
+  const { home, upload, metadata, input } = parts
+  const { origin } = input
+  return {
+    project: home,
+    fingerprint: upload.fingerprint,
+    type: 'container',
+    architecture: metadata.architecture,
+    filename: origin ? cleanFilename(origin.filename) : upload.filename,
+    size: upload.size,
+    split: upload.paths.rootfs !== undefined,
+    public: input.public,
+    autoUpdate: origin?.autoUpdate ?? false,
+    cached: origin?.cached ?? false,
+    properties: { ...(origin?.properties ?? metadata.properties), ...input.properties },
+    profiles: input.profiles ?? ['default'],
+    createdAt: metadata.createdAt,
+    expiresAt: input.expiresAt ?? origin?.expiresAt ?? metadata.expiresAt,
+    lastUsedAt: never,
+    uploadedAt: new Date().toISOString(),
+    ...(origin?.updateSource ? { updateSource: origin.updateSource } : {}),
+  }
+}
+
+function joined(one: Writes, other: Writes | undefined): Writes {
+  if (!other) return one
+  return { changes: [...one.changes, ...other.changes], expect: [...one.expect, ...other.expect] }
 }

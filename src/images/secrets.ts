@@ -24,22 +24,23 @@ export class ImageSecrets {
     return { secret, spent: spent.promise, revoke: () => this.#entries.delete(secret) }
   }
 
-  /** Whether a client that gave `secret` may have the image. The first time starts the secret's end. */
-  allows(secret: string | undefined, { project, fingerprint }: ImageRecord): boolean {
-    if (secret === undefined) return false
+  /**
+   * Whether a client that gave `secret` may have the image: look at it, for a while from the first time on, and fetch
+   * its files, which ends the secret.
+   */
+  allows(secret: string, { project, fingerprint }: ImageRecord, use: 'look' | 'fetch'): boolean {
     for (const [known, entry] of this.#entries) {
       if (entry.project !== project || entry.fingerprint !== fingerprint || !sameSecret(known, secret)) continue
-      if (!entry.used) this.#use(known, entry)
+      if (use === 'fetch') this.#spend(known, entry)
+      else if (!entry.used) setTimeout(() => this.#spend(known, entry), goodFor).unref()
+      entry.used = true
       return true
     }
     return false
   }
 
-  #use(secret: string, entry: Entry): void {
-    entry.used = true
-    setTimeout(() => {
-      this.#entries.delete(secret)
-      entry.spent.resolve()
-    }, goodFor).unref()
+  #spend(secret: string, { spent }: Entry): void {
+    this.#entries.delete(secret)
+    spent.resolve()
   }
 }

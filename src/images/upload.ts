@@ -38,6 +38,8 @@ export interface UploadOptions {
   readonly contentType: string
   readonly filename: string
   readonly signal: AbortSignal
+  /** Whether the sender is one we asked to send, and that may be cut off. */
+  readonly asked?: boolean
   /** Counts the bytes, and is done with together with the upload. */
   readonly meter: UploadMeter
 }
@@ -72,7 +74,8 @@ export async function receiveUpload(stream: Readable, files: ImageFiles, options
     }
   } catch (error) {
     await discard()
-    await drain(stream)
+    if (options.asked) stream.destroy()
+    else await drain(stream)
     throw explainWrite(error)
   }
 }
@@ -162,7 +165,7 @@ function readPart(name: string, index: number): Part {
 }
 
 /** A name, without directories and without what would garble a list. */
-function cleanFilename(name: string): string {
+export function cleanFilename(name: string): string {
   return name
     .replace(/^.*[/\\]/s, '')
     .replaceAll(/\p{Cc}/gu, '')

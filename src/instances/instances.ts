@@ -1,4 +1,4 @@
-import { badRequest, explain, forbidden, notImplemented } from '#base/failure.ts'
+import { badRequest, conflict, explain, forbidden, notImplemented } from '#base/failure.ts'
 import { newUuid } from '#base/id.ts'
 import type { Locks } from '#base/locks.ts'
 import type { Log } from '#base/log.ts'
@@ -106,6 +106,15 @@ export class Instances {
 
   expand(record: InstanceRecord): Expanded {
     return this.#options.commit.expand(record)
+  }
+
+  /** A name for a new instance, made up where `name` is empty. Throws where it can't be one or another has it. */
+  chooseName(project: string, name: string): string {
+    const { commit } = this.#options
+    if (name === '') return newInstanceName((taken) => commit.has(project, taken))
+    checkInstanceName(name)
+    if (commit.has(project, name)) throw conflict(`Instance "${name}" already exists`)
+    return name
   }
 
   /**

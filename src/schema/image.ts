@@ -25,6 +25,18 @@ export type ImagePatch = Static<typeof ImagePatch>
 /** A name an image goes by. */
 export const ImageAlias = Type.Object({ name: Type.String(), description: Type.String() }, { title: 'ImageAlias' })
 
+/** Where an image came from, and newer ones are looked for. */
+export const ImageSource = Type.Object(
+  {
+    alias: Type.String(),
+    certificate: Type.String({ description: 'The certificate the server is known by, in PEM' }),
+    protocol: Type.String({ description: 'Protocol of the server: lxd' }),
+    server: Type.String({ description: 'URL of the server' }),
+    image_type: Type.String({ description: 'container or virtual-machine' }),
+  },
+  { title: 'ImageSource' },
+)
+
 /** An image as the API shows it. */
 export const Image = Type.Object(
   {
@@ -36,6 +48,7 @@ export const Image = Type.Object(
     filename: Type.String(),
     fingerprint: Type.String({ description: 'SHA-256 of its files, in hex' }),
     size: Type.Integer({ description: 'Bytes of its files' }),
+    update_source: Type.Optional(ImageSource),
     type: Type.String({ description: 'container or virtual-machine' }),
     created_at: Timestamp,
     last_used_at: Timestamp,
@@ -44,6 +57,48 @@ export const Image = Type.Object(
   { title: 'Image' },
 )
 export type Image = Static<typeof Image>
+
+/** Where a new image comes from. */
+export const ImagesPostSource = Type.Object(
+  {
+    ...ImageSource.properties,
+    mode: Type.String({ description: 'pull, or push for an image that another server will send' }),
+    type: Type.String({ description: 'image' }),
+    url: Type.String(),
+    name: Type.String(),
+    fingerprint: Type.String({ description: 'Fingerprint of the image, the beginning of one, or an alias' }),
+    secret: Type.String({ description: 'What the server gives out a private image for' }),
+    project: Type.String({ description: 'Project on the server' }),
+  },
+  { title: 'ImagesPostSource' },
+)
+
+/** A new image from elsewhere. */
+export const ImagesPost = Type.Object(
+  {
+    ...ImagePut.properties,
+    filename: Type.String(),
+    source: ImagesPostSource,
+    compression_algorithm: Type.String(),
+    aliases: Type.Array(ImageAlias),
+  },
+  { title: 'ImagesPost' },
+)
+export type ImagesPost = Static<typeof ImagesPost>
+
+/** Another server that an image is to be sent to. */
+export const ImageExportPost = Type.Object(
+  {
+    target: Type.String({ description: 'URL of the server' }),
+    secret: Type.String({ description: 'What the server takes the image for' }),
+    certificate: Type.String({ description: 'The certificate the server is known by, in PEM' }),
+    aliases: Type.Array(ImageAlias),
+    project: Type.String({ description: 'Project on the server' }),
+    profiles: Type.Optional(StringList),
+  },
+  { title: 'ImageExportPost' },
+)
+export type ImageExportPost = Static<typeof ImageExportPost>
 
 /** What a user may change of an alias. */
 export const ImageAliasesEntryPut = Type.Object(

@@ -1,6 +1,21 @@
 import { Records } from './records.ts'
 import type { Store } from './store.ts'
 
+/** Where newer images of a kind are to be found. */
+export interface UpdateSource {
+  /** The URL, as whoever added the image wrote it. */
+  readonly server: string
+  readonly protocol: string
+  /** PEM of the certificate the server is known by; empty for one that the system's authorities vouch for. */
+  readonly certificate: string
+  readonly alias: string
+  readonly imageType: string
+  /** The project on the server; empty for its default one. */
+  readonly project: string
+  /** Where the server may be: as far as whoever added the image reaches. */
+  readonly reach: 'any' | 'global'
+}
+
 export interface ImageRecord {
   readonly project: string
   readonly fingerprint: string
@@ -20,6 +35,7 @@ export interface ImageRecord {
   readonly expiresAt: string
   readonly lastUsedAt: string
   readonly uploadedAt: string
+  readonly updateSource?: UpdateSource
 }
 
 export interface ImageAliasRecord {

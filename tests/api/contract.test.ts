@@ -116,6 +116,10 @@ test('images', async () => {
   // It runs until the secret is used.
   await daemon.call('POST', `/1.0/images/${fingerprint}/secret`)
   await daemon.call('GET', `/1.0/images/${fingerprint}/export`)
+  // Nobody is there to be sent it, and nowhere is a newer one.
+  const target = { target: 'https://127.0.0.1:9', secret: 'x' }
+  assert.equal((await daemon.call('POST', `/1.0/images/${fingerprint}/export`, { body: target })).status, 202)
+  assert.equal((await daemon.call('POST', `/1.0/images/${fingerprint}/refresh`)).status, 202)
   await daemon.ok('GET', '/1.0/images/aliases')
   await daemon.ok('GET', '/1.0/images/aliases?recursion=1')
   await daemon.ok('GET', '/1.0/images/aliases/a')

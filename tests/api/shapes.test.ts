@@ -54,8 +54,6 @@ const shapes = [...methods.flatMap((method) => [method?.body, method?.reply]), .
 
 /** Fields that are not of LXD's types, or that we have none of, and why. */
 const differences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  // Images come from uploads only, of which it tells nothing.
-  Image: { update_source: 'none' },
   // Null, as there are no networks of OVN.
   NetworkState: { ovn: 'any' },
   // Read by a program of NVIDIA's that we don't run.

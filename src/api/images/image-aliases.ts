@@ -12,14 +12,17 @@ export function aliasJson({ description, target, name, type }: ImageAliasRecord)
 
 export const imageAliases = route('/1.0/images/aliases', {
   get: {
-    doc: 'List the aliases of images.',
-    access: 'view',
+    doc: 'List the aliases of images: to clients that are not trusted, those of public ones.',
+    access: 'untrusted',
     reply: listOf(ImageAliasesEntry),
-    handle: (services, request) =>
-      listReply(request, services.images.aliases.list(request.project), {
+    handle({ images }, request) {
+      const { trusted, project } = request
+      const aliases = trusted ? images.aliases.list(project) : images.aliases.listPublic(project)
+      return listReply(request, aliases, {
         url: ({ name }) => entityUrl(['images', 'aliases', name]),
         object: aliasJson,
-      }),
+      })
+    },
   },
   post: {
     doc: 'Add an alias of an image.',

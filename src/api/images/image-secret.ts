@@ -2,6 +2,7 @@ import { Operation } from '#schema/operation.ts'
 import { operation } from '../reply.ts'
 import { route } from '../route.ts'
 import { findImage } from './image.ts'
+import { secretOperation } from './secret-operation.ts'
 
 export const imageSecret = route('/1.0/images/{fingerprint}/secret', {
   post: {
@@ -12,22 +13,12 @@ export const imageSecret = route('/1.0/images/{fingerprint}/secret', {
       const { images, operations } = services
       const image = findImage(services, request)
       const { secret, spent, revoke } = images.secrets.add(image)
-      const started = operations.start({
-        description: 'Image download token',
-        project: request.project,
-        requestor: request.requestor,
-        resources: { images: [`/1.0/images/${image.fingerprint}`] },
-        privateMetadata: { secret },
-        token: true,
-        mayCancel: true,
-        async work({ signal }) {
-          const cancelled = Promise.withResolvers<void>()
-          signal.addEventListener('abort', () => cancelled.resolve())
-          await Promise.race([spent, cancelled.promise])
-          revoke()
-          signal.throwIfAborted()
-        },
-      })
+      const started = operations.start(
+        secretOperation(
+          { project: request.project, requestor: request.requestor, fingerprint: image.fingerprint, secret },
+          { spent, revoke },
+        ),
+      )
       images.tell('image-secret-created', image, request.requestor)
       return operation(started)
     },

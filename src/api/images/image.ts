@@ -1,14 +1,14 @@
 import { zeroTime } from '#schema/decode.ts'
 import { Image, ImagePatch, ImagePut } from '#schema/image.ts'
 import { Operation } from '#schema/operation.ts'
-import type { ImageRecord } from '#store/image-record.ts'
+import type { ImageRecord, UpdateSource } from '#store/image-record.ts'
 import { done, operation, sync } from '../reply.ts'
 import { route } from '../route.ts'
 import type { Request } from '../route.ts'
 import type { Services } from '../services.ts'
 
 /** An image as the API shows it. */
-export function imageJson(services: Services, image: ImageRecord): Image {
+export function imageJson(services: Services, image: ImageRecord, { trusted }: { readonly trusted: boolean }): Image {
   const aliases = services.images.aliases.list(image.project).filter(({ target }) => target === image.fingerprint)
   return {
     auto_update: image.autoUpdate,
@@ -26,23 +26,33 @@ export function imageJson(services: Services, image: ImageRecord): Image {
     created_at: image.createdAt,
     last_used_at: image.lastUsedAt,
     uploaded_at: image.uploadedAt,
+    // Where the server has its images from is not a stranger's business.
+    ...(image.updateSource && trusted ? { update_source: sourceJson(image.updateSource) } : {}),
   }
 }
 
+function sourceJson({ alias, certificate, protocol, server, imageType }: UpdateSource) {
+  return { alias, certificate, protocol: protocol || 'lxd', server, image_type: imageType }
+}
+
 /**
- * The image a request names. A client that is not trusted finds public ones only, and the one it has a secret for;
- * to it, what it may not see is not there.
+ * The image a request names. To a client that is not trusted there are none but the public ones of the project
+ * "default", and the one it has a secret for; asking for another is answered as asking for one that nobody has.
  */
 export function findImage(
   services: Services,
   { project, params, trusted, query }: Pick<Request<'{fingerprint}'>, 'project' | 'params' | 'trusted' | 'query'>,
+  use: 'look' | 'fetch' = 'look',
 ): ImageRecord {
   const { images, projects } = services
-  if (trusted) return images.get(project, params.fingerprint)
-  if (query['secret'] === undefined || !projects.has(project)) return images.getPublic(project, params.fingerprint)
-  const image = images.list(project).find(({ fingerprint }) => fingerprint === params.fingerprint)
-  if (image && images.secrets.allows(query['secret'], image)) return image
-  return images.getPublic(project, params.fingerprint)
+  const { fingerprint } = params
+  if (trusted) return images.get(project, fingerprint)
+  const secret = query['secret'] ?? ''
+  if (secret !== '') {
+    const image = projects.has(project) ? images.find(project, fingerprint) : undefined
+    if (image && images.secrets.allows(secret, image, use)) return image
+  }
+  return images.getPublic(project, fingerprint)
 }
 
 function sortKeys(map: Readonly<Record<string, string>>): Record<string, string> {
@@ -55,7 +65,7 @@ function etag(image: ImageRecord): unknown {
 }
 
 /** A time that was never set stands for "as it is". */
-function readExpiry(time: string | undefined): string | undefined {
+export function readExpiry(time: string | undefined): string | undefined {
   return time === zeroTime ? undefined : time
 }
 
@@ -66,7 +76,7 @@ export const image = route('/1.0/images/{fingerprint}', {
     reply: Image,
     handle(services, request) {
       const found = findImage(services, request)
-      return sync(imageJson(services, found), etag(found))
+      return sync(imageJson(services, found, request), etag(found))
     },
   },
   put: {

@@ -1,5 +1,4 @@
 import { badRequest, notFound } from '#base/failure.ts'
-import type { DevicesConfig } from '#store/instance-record.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
 import { Instances } from '#instances/instances.ts'
 import type { SourceImage } from '#instances/instances.ts'
@@ -15,6 +14,7 @@ import { route } from '../route.ts'
 import type { Request } from '../route.ts'
 import type { Services } from '../services.ts'
 import { changeState, readAction } from './change-state.ts'
+import { createFromRemote, creating, newInstance } from './create-instance.ts'
 import { fullInstance } from './full-instance.ts'
 
 type Listing = Pick<Request, 'project' | 'allProjects' | 'recursion' | 'query' | 'stream' | 'may'>
@@ -63,34 +63,14 @@ export const instances = route('/1.0/instances', {
     access: 'manage-containers',
     reply: Operation,
     body: InstancesPost,
-    async handle(services, { project, body, query, requestor }) {
+    async handle(services, request) {
+      const { project, body, query, requestor } = request
       if (query['target']) throw badRequest('Target only allowed when clustered')
       if (body.instance_type !== '') throw badRequest('Invalid "instance_type": no instance types are known')
+      if (body.source.type === 'image' && body.source.server !== '') return createFromRemote(services, request)
       const image = await findImage(services, project, body.source)
-      const { name, make } = await services.instances.create({
-        project,
-        name: body.name,
-        type: body.type,
-        architecture: body.architecture,
-        description: body.description,
-        config: body.config,
-        devices: body.devices as DevicesConfig,
-        profiles: body.profiles,
-        ephemeral: body.ephemeral,
-        stateful: body.stateful,
-        image,
-      })
-      const url = instanceUrl(project, name)
-      return operation(
-        services.operations.start({
-          description: 'Creating instance',
-          project,
-          resources: { instances: [url], containers: [url.replace('/instances/', '/containers/')] },
-          requestor,
-          mayCancel: true,
-          work: (work) => make(work, requestor),
-        }),
-      )
+      const { name, make } = await services.instances.create({ ...newInstance(request), image })
+      return creating(services, { project, name, requestor, work: (work) => make(work, requestor) })
     },
   },
   put: {

@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import { Downloads } from '#images/downloads.ts'
+import { Images } from '#images/images.ts'
+import type { ImagesOptions } from '#images/images.ts'
+import { Outbound } from '#images/outbound.ts'
+import { ImageRefresh } from '#images/refresh.ts'
+import type { Operations } from '#operations/operations.ts'
+import type { Projects } from '#projects/projects.ts'
+import type { ServerConfig } from '#server/server-config.ts'
+
+interface ImagePartsOptions extends Omit<ImagesOptions, 'directory' | 'limits'> {
+  /** LXD_DIR. */
+  readonly directory: string
+  readonly projects: Projects
+  readonly operations: Operations
+  readonly serverConfig: Pick<ServerConfig, 'values'>
+}
+
+/** The images, and what fetches them from other servers and keeps them up to date. */
+export function makeImages(options: ImagePartsOptions) {
+  const { directory, operations, serverConfig, projects, log } = options
+  const images = new Images({ ...options, directory: join(directory, 'images') })
+  const outbound = new Outbound({ allowed: () => serverConfig.values()['images.sources.allowed_networks'] ?? [] })
+  const downloads = new Downloads({ images, outbound, log })
+  const imageRefresh = new ImageRefresh({
+    images,
+    downloads,
+    operations,
+    log,
+    projects: () => projects.list().map(({ name }) => name),
+    settings() {
+      const values = serverConfig.values()
+      return { interval: values['images.auto_update_interval'], expiry: values['images.remote_cache_expiry'] }
+    },
+  })
+  return { images, outbound, downloads, imageRefresh }
+}
