@@ -1,3 +1,4 @@
+import { authCommands } from './auth/all.ts'
 import type { Tree } from './command.ts'
 
 const alias: Tree = {
@@ -186,6 +187,7 @@ const warning: Tree = {
 /** Every command of `lxc`. Each is loaded when it is called. */
 export const all: Tree = {
   alias: { load: async () => (await import('./alias/alias.ts')).alias, commands: alias },
+  auth: { load: async () => (await import('./auth/auth.ts')).auth, commands: authCommands },
   config: { load: async () => (await import('./config/config.ts')).config, commands: config },
   delete: { aliases: ['rm'], load: async () => (await import('./instance/delete.ts')).deleteCommand },
   exec: { load: async () => (await import('./instance/exec.ts')).exec },

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import { fileURLToPath } from 'node:url'
 
@@ -42,11 +43,12 @@ const server = (auth: string): Answer => sync({ auth, auth_methods: ['tls'], env
 async function listen(pair: CertificatePair, answer: (method: string, path: string) => Answer) {
   const heard: string[] = []
   const listener = createServer({ key: pair.key, cert: pair.certificate, requestCert: true, rejectUnauthorized: false })
-  listener.on('request', async (request, response) => {
+  listener.on('request', (request, response) => void reply(request, response))
+  const reply = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     heard.push(`${request.method} ${request.url} ${await text(request)}`)
     const { status = 200, headers = {}, body } = answer(request.method!, request.url!.split('?')[0]!)
     response.writeHead(status, headers).end(JSON.stringify(body))
-  })
+  }
   await new Promise<void>((resolve) => void listener.listen(0, '127.0.0.1', resolve))
   after(() => listener.close().closeAllConnections())
   return { heard, address: `127.0.0.1:${(listener.address() as AddressInfo).port}` }
@@ -161,7 +163,7 @@ test('what a server says does not steer the terminal', async () => {
   assert.doesNotMatch(printed, /[\u001b\u0007\u0080-\u009f\u202e]/)
   // The control: it was sent, and a program that asks for the bare reply gets it.
   assert.match(sent.join(''), /u001b/)
-  assert.match((await lxc(['query', '--raw', 'r:/1.0/profiles'])).stdout, /\\u001b|\u001b/)
+  assert.ok(/\\u001b/.test((await lxc(['query', '--raw', 'r:/1.0/profiles'])).stdout))
 })
 
 test('a name does not lead out of the directory of certificates', async () => {

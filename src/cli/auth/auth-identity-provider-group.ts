@@ -1,0 +1,3 @@
+import { group } from '../command.ts'
+
+export const authIdentityProviderGroup = group({ name: 'auth identity-provider-group', doc: 'Manage groups' })

@@ -1,0 +1,3 @@
+import { group } from '../command.ts'
+
+export const authIdentity = group({ name: 'auth identity', doc: 'Manage identities' })
