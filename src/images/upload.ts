@@ -107,15 +107,23 @@ async function receiveFile(
   return { size, digest: hash.copy().digest('hex') }
 }
 
+function openForm(contentType: string) {
+  try {
+    return new Busboy({
+      headers: { 'content-type': contentType },
+      limits: { parts: 2, files: 2, fields: 0, fileSize: Infinity, headerPairs: 16, headerSize: 8192 },
+    })
+  } catch (cause) {
+    throw badRequest('Invalid header "content-type": expected a form with a boundary', { cause })
+  }
+}
+
 async function receiveForm(
   stream: Readable,
   paths: Readonly<Record<Part, string>>,
   { contentType, signal, meter }: UploadOptions,
 ): Promise<Received & { readonly filename: string; readonly split: boolean }> {
-  const form = new Busboy({
-    headers: { 'content-type': contentType },
-    limits: { parts: 2, files: 2, fields: 0, fileSize: Infinity, headerPairs: 16, headerSize: 8192 },
-  })
+  const form = openForm(contentType)
   const hash = createHash('sha256')
   const parts: ReceivedPart[] = []
   let refused: unknown

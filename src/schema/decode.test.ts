@@ -62,6 +62,8 @@ test('a wrong type names the field and what it must be', () => {
     [[], 'Invalid request: the body must be an object, found a list'],
     ['x', 'Invalid request: the body must be an object, found "x"'],
     [{ name: 1 }, 'Invalid request: "name" must be a string, found 1'],
+    [{ name: 'a\u{d800}' }, 'Invalid request: "name" must be well-formed Unicode, found "a\\ud800"'],
+    [{ config: { '\u{d800}': '' } }, 'Invalid request: "config" has an entry whose name is not well-formed Unicode'],
     [{ config: { 'limits.cpu': 2 } }, 'Invalid request: "config.limits.cpu" must be a string, found 2'],
     [{ config: 'x' }, 'Invalid request: "config" must be an object, found "x"'],
     [{ devices: { eth0: { mtu: {} } } }, 'Invalid request: "devices.eth0.mtu" must be a string, found an object'],

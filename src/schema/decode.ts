@@ -97,6 +97,7 @@ function readArray(shape: Shape, json: unknown, at: string): unknown {
 
 function readString(shape: Shape, json: unknown, at: string): string {
   if (typeof json !== 'string') return fail(at, 'a string', json)
+  if (!json.isWellFormed()) return fail(at, 'well-formed Unicode', json)
   if (shape.format !== 'date-time') return json
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(json)
   return isTime && !Number.isNaN(Date.parse(json)) ? json : fail(at, `a time such as "${zeroTime}"`, json)
@@ -117,6 +118,9 @@ function entries(json: unknown, at: string): [string, unknown][] {
   if (found.length > maxEntries) throw badRequest(`Invalid request: ${named(at)} has more than ${maxEntries} entries`)
   // Assigning to this name somewhere later would change an object's nature rather than its content.
   if (Object.hasOwn(json, '__proto__')) throw badRequest(`Invalid request: ${named(at)} has an entry "__proto__"`)
+  if (!found.every(([name]) => name.isWellFormed())) {
+    throw badRequest(`Invalid request: ${named(at)} has an entry whose name is not well-formed Unicode`)
+  }
   return found
 }
 

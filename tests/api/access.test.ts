@@ -8,7 +8,7 @@ import type { Row } from './access-table.ts'
 import { TestDaemon } from './daemon.ts'
 import { callerNames, Impersonation } from './impersonation.ts'
 import type { Caller, RawAnswer } from './impersonation.ts'
-import { certificateFingerprint, label, projects, Scene } from './scene.ts'
+import { label, missingId, projects, Scene } from './scene.ts'
 import type { Things } from './scene.ts'
 
 let daemon: TestDaemon
@@ -25,40 +25,11 @@ after(async () => {
   await daemon[Symbol.asyncDispose]()
 })
 
-const missingId = '00000000-0000-4000-8000-000000000000'
-
 const declared = pairsOf(routes)
 
 /** The clients that may see p1 and nothing else, or nothing at all. */
 const insiders = callerNames.filter((name) => name === 'restricted' || name.startsWith('p1 '))
 const outsiders = ['anonymous', 'metrics', 'unnamed'] as const
-
-/** What stands for the parameters of a path, by the part of the path before each. */
-function names(project: string): Readonly<Record<string, string>> {
-  const isMissing = project === projects.missing
-  const things = scene.of(isMissing ? projects.hidden : project)
-  return {
-    'aliases/{name}': things.alias,
-    'auth/groups/{name}': 'staff',
-    'certificates/{fingerprint}': certificateFingerprint,
-    'identities/{method}': 'unix',
-    'unix/{id}': 'uid:4321',
-    'identity-provider-groups/{name}': 'engineers',
-    'images/{fingerprint}': things.fingerprint,
-    'instances/{name}': things.instance,
-    'containers/{name}': things.instance,
-    'logs/{filename}': things.log,
-    'networks/{name}': 'br0',
-    'operations/{id}': isMissing ? missingId : things.operation,
-    'profiles/{name}': things.profile,
-    'projects/{name}': project,
-    'storage-pools/{name}': 'local',
-    'storage-pools/{pool}': 'local',
-    'volumes/{type}': 'container',
-    'container/{volume}': things.instance,
-    'warnings/{uuid}': daemon.daemon.services.warnings.list()[0]?.uuid ?? '',
-  }
-}
 
 /** What a pair needs besides a project in order to be answered at once, and to do no harm. */
 const queries: Readonly<Record<string, string>> = {
@@ -66,20 +37,11 @@ const queries: Readonly<Record<string, string>> = {
   'PUT /internal/shutdown': 'timeout=-1',
 }
 
-/** The path of a pair, about what is in a project. */
-function pathOf(pair: string, project: string): string {
-  let path = pair.replace(/^\S+ /, '')
-  for (const [at, name] of Object.entries(names(project)))
-    path = path.replace(`/${at}`, `/${at.slice(0, at.lastIndexOf('/'))}/${name}`)
-  assert.doesNotMatch(path, /[{}]/, `${pair}: "names" in this file must say what stands for a parameter`)
-  return path
-}
-
 function urlOf(pair: string, project: string): string {
   // Operations and projects are where their id and name say, whatever the query says.
   const isPlaced = / \/1\.0\/(operations|projects)\/\{/.test(pair) || project === projects.default
   const query = [queries[pair], isPlaced ? undefined : `project=${project}`].filter((part) => part !== undefined)
-  return `${pathOf(pair, project)}?${query.join('&')}`
+  return `${scene.path(pair, project)}?${query.join('&')}`
 }
 
 /** Sends what may be let through, but does little: it fails at the body or the ETag then. */
@@ -184,7 +146,7 @@ test('nothing that a client can get names what is in a project it may not view',
   for (const pair of gets) {
     for (const as of [...outsiders, ...insiders, 'admin'] as const) {
       for (const query of queriesOfLists) {
-        const url = `${pathOf(pair, projects.shown)}?${query}&${queries[pair] ?? ''}`
+        const url = `${scene.path(pair, projects.shown)}?${query}&${queries[pair] ?? ''}`
         const { headers, text } = await api.call(as, { method: 'GET', url })
         const found = canary.exec(JSON.stringify(headers) + text)
         if (as === 'admin' && found) seenByAdmin.add(pair)

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLog } from '#base/log.ts'
+import type { Log } from '#base/log.ts'
 import { startDaemon } from '#daemon/daemon.ts'
 import type { Daemon } from '#daemon/daemon.ts'
 import type { Host } from '#daemon/host.ts'
@@ -55,15 +56,17 @@ export class TestDaemon implements AsyncDisposable {
   readonly host: ReturnType<typeof fakeHost>
   /** The pairs of method and path that have answered as they should. */
   readonly answered = new Set<string>()
+  readonly #log: Log
   #daemon: Daemon | undefined
 
-  private constructor(directory: string, host: ReturnType<typeof fakeHost>) {
+  private constructor(directory: string, host: ReturnType<typeof fakeHost>, log: Log) {
     this.directory = directory
     this.host = host
+    this.#log = log
   }
 
-  static async start(): Promise<TestDaemon> {
-    const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'lxd-')), fakeHost())
+  static async start(options: { readonly log?: Log } = {}): Promise<TestDaemon> {
+    const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'lxd-')), fakeHost(), options.log ?? silentLog)
     await daemon.open()
     return daemon
   }
@@ -76,7 +79,7 @@ export class TestDaemon implements AsyncDisposable {
   /** Starts the daemon on what is in its directory. */
   async open(): Promise<void> {
     const gid = process.getgid?.() ?? 0
-    this.#daemon = await startDaemon({ directory: this.directory, log: silentLog, host: this.host, gid })
+    this.#daemon = await startDaemon({ directory: this.directory, log: this.#log, host: this.host, gid })
   }
 
   async close(): Promise<void> {

@@ -375,6 +375,8 @@ test('headers and sources that make no sense are refused', async () => {
   const json = { 'content-type': 'application/json' }
 
   assert.match((await post({ 'x-lxd-public': 'maybe' }, 'x')).json.error, /Invalid header "x-lxd-public".*"maybe"/)
+  const form = await post({ 'content-type': 'multipart/form-data' }, 'x')
+  assert.match(form.json.error, /Invalid header "content-type": expected a form with a boundary/)
   assert.equal((await post(json, {})).status, 400)
   assert.equal((await post(json, { source: { type: 'foo' } })).status, 400)
   assert.equal((await post(json, { source: { type: 'url', url: 'http://127.0.0.1' } })).status, 501)

@@ -14,6 +14,9 @@ import { clientCertificate } from './https.ts'
  */
 export const projects = { shown: 'p1', hidden: 'zanzibar', default: 'default', missing: 'atlantis' } as const
 
+/** An id that nothing has. */
+export const missingId = '00000000-0000-4000-8000-000000000000'
+
 const inhabited = [projects.shown, projects.hidden, projects.default] as const
 
 type Inhabited = (typeof inhabited)[number]
@@ -33,7 +36,7 @@ export interface Things {
 
 /** A certificate that is trusted, and no caller's. */
 const { certificate } = clientCertificate('someone else')
-export const certificateFingerprint = readCertificate('certificate', certificate).fingerprint
+const certificateFingerprint = readCertificate('certificate', certificate).fingerprint
 
 const config = { 'ipv4.address': '10.1.2.1/24', 'ipv6.address': 'none' }
 const pool = 'local'
@@ -73,6 +76,43 @@ export class Scene implements Disposable {
     const things = this.#things.get(project)
     if (!things) throw new Error(`Nothing is in "${project}"`)
     return things
+  }
+
+  /** A path of the API about what is in a project. Accepts what is before it, as in `GET /1.0/profiles/{name}`. */
+  path(pattern: string, project: string): string {
+    let path = pattern.replace(/^\S+ /, '')
+    for (const [at, name] of Object.entries(this.#names(project))) {
+      path = path.replace(`/${at}`, `/${at.slice(0, at.lastIndexOf('/'))}/${name}`)
+    }
+    if (/[{}]/.test(path)) throw new Error(`${pattern}: "names" of the scene must say what stands for a parameter`)
+    return path
+  }
+
+  /** What stands for the parameters of a path, by the part of the path before each. */
+  #names(project: string): Readonly<Record<string, string>> {
+    const isMissing = project === projects.missing
+    const things = this.of(isMissing ? projects.hidden : project)
+    return {
+      'aliases/{name}': things.alias,
+      'auth/groups/{name}': 'staff',
+      'certificates/{fingerprint}': certificateFingerprint,
+      'identities/{method}': 'unix',
+      'unix/{id}': 'uid:4321',
+      'identity-provider-groups/{name}': 'engineers',
+      'images/{fingerprint}': things.fingerprint,
+      'instances/{name}': things.instance,
+      'containers/{name}': things.instance,
+      'logs/{filename}': things.log,
+      'networks/{name}': 'br0',
+      'operations/{id}': isMissing ? missingId : things.operation,
+      'profiles/{name}': things.profile,
+      'projects/{name}': project,
+      'storage-pools/{name}': 'local',
+      'storage-pools/{pool}': 'local',
+      'volumes/{type}': 'container',
+      'container/{volume}': things.instance,
+      'warnings/{uuid}': this.#daemon.daemon.services.warnings.list()[0]?.uuid ?? missingId,
+    }
   }
 
   /** Puts back what can have been taken away by what was answered so. */
