@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Connections, Door } from '#auth/connections.ts'
@@ -44,6 +44,8 @@ export const serverOptions = {
   keepAliveTimeout: 120_000,
   // Names, values and the first line together, in bytes.
   maxHeaderSize: 16_384,
+  // Other upgrades than to a websocket may be left alone (RFC 9110 section 7.8).
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
 } as const
 
 /** Makes a server answer from the API. To be called before it listens. */

@@ -106,7 +106,7 @@ async function answer(options: RouterOptions, method: MethodOfPath, http: Fastif
     try {
       const request = requestOf(options.projects, method, parts)
       trail.allowed()
-      const body = method.body ? decode(method.body, await readJson(http.raw)) : undefined
+      const body = method.body ? decode(method.body, await readJson(http.raw, identity)) : undefined
       const answered = await method.handle(options.services, {
         ...request,
         body,

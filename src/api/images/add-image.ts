@@ -32,7 +32,7 @@ export async function addImage(services: Services, request: Adding): Promise<Rep
   decide(identity, { access: 'manage-images', inPath: undefined, inQuery, allProjects: false }, services.projects)
 
   const body = (headers['content-type'] ?? '').startsWith('application/json')
-    ? await readJson(request.stream)
+    ? await readJson(request.stream, request)
     : undefined
   if (body === undefined) {
     return await receiveImage(services, request, { input: readHeaders(headers), isPushed: false })
