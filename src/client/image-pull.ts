@@ -17,23 +17,40 @@ export interface ImagePull {
   readonly certificate: string
   /** Good for one fetch of an image that is not public. */
   readonly secret?: string
-  readonly fingerprint: string
+  /** What the image is to be found by: its fingerprint or, so that it can be followed, its alias. */
+  readonly fingerprint?: string
+  readonly alias?: string
+  /** The project on the other server. */
+  readonly project?: string
+}
+
+/** Where a server can be reached from others, the address that this client knows it by first: `host:port`. */
+export async function addressesOf(
+  connection: Connection,
+): Promise<{ readonly addresses: readonly string[]; readonly certificate: string }> {
+  const { environment } = (await getServer(connection)).server
+  const { endpoint } = connection
+  const own = endpoint.kind === 'https' ? [hostOf(endpoint)] : []
+  // A stranger is not told the certificate, but has pinned it.
+  const pinned = endpoint.kind === 'https' ? endpoint.serverCert : undefined
+  return {
+    addresses: [...new Set([...own, ...(environment.addresses ?? [])])],
+    certificate: pinned ?? environment.certificate ?? '',
+  }
 }
 
 /**
  * The ways for another server to get an image from the one `connection` leads to, one for each of its addresses. A
- * secret is for one of them: ask again before the next is tried.
+ * secret is for one of them: ask again before the next is tried. `alias` is what the image was found by, if it was.
  *
  * @throws {Failure} when that server does not listen on the network
  */
 export async function imagePulls(
   connection: Connection,
   image: Pick<Image, 'fingerprint' | 'public'>,
+  alias?: string,
 ): Promise<(() => Promise<ImagePull>)[]> {
-  const { environment } = (await getServer(connection)).server
-  const { endpoint } = connection
-  const own = endpoint.kind === 'https' ? [hostOf(endpoint)] : []
-  const addresses = [...new Set([...own, ...(environment.addresses ?? [])])]
+  const { addresses, certificate } = await addressesOf(connection)
   if (addresses.length === 0) throw badRequest("The source server isn't listening on the network")
 
   const { fingerprint } = image
@@ -42,9 +59,11 @@ export async function imagePulls(
     mode: 'pull',
     protocol: 'lxd',
     server: `https://${address}`,
-    certificate: environment.certificate ?? '',
+    certificate,
     ...(image.public ? {} : { secret: await imageSecret(connection, fingerprint) }),
-    fingerprint,
+    // Nobody but who has the secret finds a private image, which therefore can't be followed.
+    ...(image.public && alias !== undefined ? { alias } : { fingerprint }),
+    ...(connection.project === undefined ? {} : { project: connection.project }),
   }))
 }
 

@@ -100,3 +100,55 @@ export async function renameImageAlias(connection: Connection, name: string, to:
 export async function deleteImageAlias(connection: Connection, name: string): Promise<void> {
   await connection.request('DELETE', path`/1.0/images/aliases/${name}`)
 }
+
+/** What another server sends with an image that is announced to it. */
+export interface ExpectedImage {
+  readonly fingerprint: string
+  readonly public: boolean
+  readonly properties: Readonly<Record<string, string>>
+  readonly expires_at: string
+}
+
+/** Announces an image that another server will send. The operation stands for the secret in its metadata. */
+export async function expectImage(connection: Connection, { fingerprint, ...put }: ExpectedImage): Promise<Operation> {
+  const body = { ...put, source: { mode: 'push', fingerprint } }
+  return (await connection.request<Operation>('POST', '/1.0/images', body)).metadata
+}
+
+/** Where an image is to be sent. */
+export interface ImageTarget {
+  /** The URL of the server. */
+  readonly target: string
+  /** PEM of its certificate. */
+  readonly certificate: string
+  /** What it takes the image for. */
+  readonly secret: string
+  readonly project: string
+}
+
+/** Starts to send an image to a server that expects it. */
+export async function sendImage(connection: Connection, fingerprint: string, to: ImageTarget): Promise<Operation> {
+  return (await connection.request<Operation>('POST', path`/1.0/images/${fingerprint}/export`, to)).metadata
+}
+
+/** Starts to fetch an image from another server, which `source` describes. */
+export async function fetchImage(
+  connection: Connection,
+  post: { readonly public: boolean; readonly auto_update: boolean; readonly source: object },
+): Promise<Operation> {
+  return (await connection.request<Operation>('POST', '/1.0/images', post)).metadata
+}
+
+/** Looks for a newer image where one came from. Gives whether there was one, which is in its place then. */
+export async function refreshImage(
+  connection: Connection,
+  fingerprint: string,
+  options: WaitOptions = {},
+): Promise<boolean> {
+  const metadata = await perform(
+    connection,
+    { method: 'POST', path: path`/1.0/images/${fingerprint}/refresh` },
+    options,
+  )
+  return metadata?.['refreshed'] === true
+}

@@ -16,7 +16,6 @@ import { checkDevices } from '#devices/check.ts'
 import type { DeviceKind } from '#devices/device.ts'
 import { Events } from '#events/events.ts'
 import { logToEvents } from '#events/logging.ts'
-import type { Images } from '#images/images.ts'
 import { InstanceCommit } from '#instances/commit.ts'
 import { Plan } from '#instances/container-plan.ts'
 import { CpuPins } from '#instances/cpu-pins.ts'
@@ -42,6 +41,7 @@ import { Environment } from '#server/environment.ts'
 import { loadServerCertificate } from '#server/server-certificate.ts'
 import type { ServerValues } from '#server/config-part.ts'
 import { ServerConfig } from '#server/server-config.ts'
+import type { ImageTree } from '#storage/driver.ts'
 import { Pools } from '#storage/pools.ts'
 import type { InstanceRecord } from '#store/instance-record.ts'
 import type { ProfileRecord } from '#store/profile-record.ts'
@@ -83,7 +83,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     kinds: () => kinds,
     profiles: () => profiles,
   })
-  const imageTree = (image: ImageRecord) => images.tree(image)
+  const imageTree = (image: ImageRecord): ImageTree => ofImages.images.tree(image)
   const pools = new Pools({ store, events, drivers: host.drivers, directory, log, imageTree })
   const networks = new Networks({ ...host, store, events, log, directory, policy })
   const kinds: readonly DeviceKind[] = deviceKinds({
@@ -104,10 +104,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   })
   const server = await makeServer({ ...common, warnings })
   const trust = await makeTrust({ ...common, ...server, ...access, warnings, operations })
-  const parts = { ...common, run: host.run, policy, projects, profiles, operations, serverConfig: server.serverConfig }
-  const onUnused = async (fingerprint: string): Promise<void> => await pools.deleteImage(fingerprint)
-  const ofImages = makeImages({ ...parts, onUnused })
-  const images: Images = ofImages.images
+  const ofImages = makeImages({ ...common, ...server, policy, projects, profiles, operations, pools })
   const running = makeInstances({ ...common, policy, pools, profiles, kinds })
   return {
     ...running,

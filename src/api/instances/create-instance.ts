@@ -43,7 +43,7 @@ export function creating(
 export function createFromRemote(services: Services, request: Creating): Reply {
   const { project, body, requestor, may } = request
   const { downloads, images, instances, serverConfig } = services
-  const source = readRemoteSource({ ...body.source, image_type: body.type }, may)
+  const source = readRemoteSource(body.source, may)
   downloads.check(source)
   const name = instances.chooseName(project, body.name)
   const settings = serverConfig.values()

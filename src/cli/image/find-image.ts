@@ -10,7 +10,8 @@ export async function findImage(
   return await getImage(connection, await targetOf(connection, name))
 }
 
-async function targetOf(connection: Connection, name: string): Promise<string> {
+/** The fingerprint behind an alias; what is no alias as it is. */
+export async function targetOf(connection: Connection, name: string): Promise<string> {
   try {
     return (await getImageAlias(connection, name)).target
   } catch (error) {

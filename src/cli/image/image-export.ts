@@ -9,6 +9,7 @@ import { boundaryOf, readMultipart } from '#client/multipart.ts'
 import { command, switchFlag } from '../command.ts'
 import { startProgress, type Progress } from '../progress.ts'
 import { findImage } from './find-image.ts'
+import { errorIn } from './image-transfer.ts'
 
 export const imageExport = command({
   name: 'image export',
@@ -41,14 +42,6 @@ export const imageExport = command({
     at.print('Image exported successfully!\n')
   },
 })
-
-function errorIn(body: string): string {
-  try {
-    return (JSON.parse(body) as { error?: string }).error || 'The server refused to export the image'
-  } catch {
-    return 'The server refused to export the image'
-  }
-}
 
 function filenameIn(disposition: string | undefined): string | undefined {
   const name = /\bfilename="?([^";]+)"?/.exec(disposition ?? '')?.[1]

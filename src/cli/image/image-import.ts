@@ -12,15 +12,16 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 
-import { badRequest, kindOf } from '#base/failure.ts'
+import { badRequest } from '#base/failure.ts'
 import type { Connection } from '#client/connection.ts'
 import type { Body } from '#client/http.ts'
-import { createImageAlias, deleteImageAlias, uploadImage } from '#client/images.ts'
+import { uploadImage } from '#client/images.ts'
 import { writeMultipart } from '#client/multipart.ts'
 import { perform } from '#client/operations.ts'
 
 import { command, switchFlag, textsFlag, type Call } from '../command.ts'
 import { startProgress, type Progress } from '../progress.ts'
+import { setAlias } from './set-alias.ts'
 
 const flags = {
   alias: textsFlag('New aliases to add to the image'),
@@ -166,14 +167,4 @@ async function pack({ at }: Import, directory: string, into: string): Promise<st
   const code = await at.runOnTerminal('tar', ['-C', directory, ...options, '-cJf', file, ...members])
   if (code !== 0) throw badRequest(`Cannot pack "${directory}": tar failed with exit code ${code}`)
   return file
-}
-
-/** Makes an alias point to an image, wherever it has pointed before. */
-async function setAlias(connection: Connection, alias: string, fingerprint: string): Promise<void> {
-  try {
-    await deleteImageAlias(connection, alias)
-  } catch (error) {
-    if (kindOf(error) !== 'not-found') throw error
-  }
-  await createImageAlias(connection, alias, fingerprint)
 }

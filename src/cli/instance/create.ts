@@ -11,6 +11,7 @@ import { switchFlag, textFlag, textsFlag, type Call, type FlagValues } from '../
 import { networkDevice } from '../network/network-device.ts'
 import { splitPair } from '../pairs.ts'
 import { startProgress } from '../progress.ts'
+import { firstThatWorks } from '../first-that-works.ts'
 import type { Named } from '../remotes.ts'
 
 /** Flags of `init` and `launch`. */
@@ -72,18 +73,6 @@ export async function create(call: Create): Promise<Created> {
     return await waitOperation(connection, operation, progress)
   })
   return { connection, name: name || nameFrom(ended.resources) }
-}
-
-/** Tries one after the other. Throws what the last of them did when none works. */
-async function firstThatWorks<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R> {
-  for (const one of all.slice(0, -1)) {
-    try {
-      return await work(one)
-    } catch {
-      // The next may be one that can be reached.
-    }
-  }
-  return await work(all.at(-1)!)
 }
 
 function readArgs({ args, flags }: Create): [image: string, instance: string] {
@@ -184,7 +173,7 @@ async function imageSource({ remotes, flags }: Create, { remote, name }: Named, 
 
   const { imagePulls } = await import('#client/image-pull.ts')
   const whole = (await getImage(connection, fingerprint)).image
-  const pulls = await imagePulls(connection, whole)
+  const pulls = await imagePulls(connection, whole, whole.fingerprint.startsWith(alias) ? undefined : alias)
   return { sources: pulls.map((pull) => async () => ({ ...(await pull()) })), type }
 }
 
