@@ -36,7 +36,7 @@ export interface ProfilesOptions {
   readonly store: Store
   readonly events: Events
   readonly log: Log
-  readonly policy: Pick<Policy, 'commit'>
+  readonly policy: Pick<Policy, 'check' | 'commit'>
   readonly projects: Projects
   /** The keys of instances, which are those of profiles. */
   readonly instanceKeys: Keys
@@ -166,7 +166,11 @@ export class Profiles {
       config: withoutEmpty(wanted.config),
       devices: Object.fromEntries(Object.entries(wanted.devices).map(([name, keys]) => [name, withoutEmpty(keys)])),
     }
-    if (after) this.#validate(after)
+    if (after) {
+      this.#validate(after)
+      // Before devices of instances look at the host: what may not be used is not told of, either.
+      policy.check({ profile: after })
+    }
     const users = old ? this.users(old) : []
     const renamed = old && after && old.name !== after.name
     if (after && !renamed) this.#checkUsers(users, after)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { explain, Failure } from '#base/failure.ts'
 import { silentLog } from '#base/log.ts'
 import { Events } from '#events/events.ts'
 import type { Event } from '#events/events.ts'
@@ -7,7 +8,7 @@ import { networkRecords } from '#store/network-record.ts'
 import { projectRecords } from '#store/project-record.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import { fakePolicy } from './policy/fake-policy.ts'
-import { Projects } from './projects.ts'
+import { checkHarmless, Projects } from './projects.ts'
 import { usageOf } from './usage.ts'
 
 async function makeProjects() {
@@ -182,6 +183,31 @@ test('what else belongs to a project is written along with it', async () => {
   assert.deepEqual(store.get('/last')?.value, ['p1', 'p2'])
   await projects.delete('p2')
   assert.deepEqual(store.get('/last')?.value, ['p2', null])
+})
+
+test('who may only describe a project changes its description and user keys, and nothing else', () => {
+  const before = { name: 'p1', description: 'a', config: { 'limits.cpu': '1', restricted: 'true', 'user.a': 'b' } }
+  for (const config of [
+    before.config,
+    { ...before.config, 'user.a': 'c', 'user.x': 'y' },
+    { 'limits.cpu': '1', restricted: 'true', 'restricted.devices.nic': '' },
+  ]) {
+    checkHarmless(before, { description: 'b', config })
+  }
+  for (const [config, key] of [
+    [{ ...before.config, 'limits.cpu': '2' }, 'limits.cpu'],
+    [{ ...before.config, 'limits.cpu': '' }, 'limits.cpu'],
+    [{ ...before.config, restricted: 'false' }, 'restricted'],
+    [{ 'limits.cpu': '1' }, 'restricted'],
+    [{ ...before.config, 'restricted.devices.disk': 'allow' }, 'restricted.devices.disk'],
+    [{ ...before.config, 'features.images': 'true' }, 'features.images'],
+    [{ ...before.config, userx: '1' }, 'userx'],
+  ] as const) {
+    assert.throws(
+      () => checkHarmless(before, { description: 'a', config }),
+      (error) => error instanceof Failure && error.kind === 'forbidden' && explain(error).includes(`"${key}"`),
+    )
+  }
 })
 
 test('usage adds up what is limited', () => {
