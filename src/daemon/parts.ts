@@ -86,13 +86,8 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const imageTree = (image: ImageRecord): ImageTree => ofImages.images.tree(image)
   const pools = new Pools({ store, events, drivers: host.drivers, directory, log, imageTree })
   const networks = new Networks({ ...host, store, events, log, directory, policy })
-  const kinds: readonly DeviceKind[] = deviceKinds({
-    ...host,
-    networks,
-    policy,
-    pools,
-    devicesDirectory: join(directory, 'devices'),
-  })
+  const devicesDirectory = join(directory, 'devices')
+  const kinds: readonly DeviceKind[] = deviceKinds({ ...host, networks, policy, pools, devicesDirectory })
   const profiles: Profiles = new Profiles({
     store,
     events,

@@ -46,7 +46,7 @@ async function setUp(t: TestContext) {
   })
   const app = makeRouter({
     routes,
-    services: { networks } as unknown as Services,
+    services: { networks, policy: { allowsNetwork: () => true } } as unknown as Services,
     log: silentLog,
     audit: silentAudit,
     ready: () => true,

@@ -387,6 +387,30 @@ test('isolation that nobody asked for is not there: the default counts', async (
   assert.match(error, /Non-isolated containers are forbidden/)
 })
 
+test('a network that a project has no access to is, to it, not there', async () => {
+  await makeProject(daemon, 'access')
+  const list = async () => await daemon.ok('GET', inside('access', 'networks'))
+  assert.ok((await list()).includes('/1.0/networks/br0'))
+  const config = { restricted: 'true', 'restricted.networks.access': 'br1' }
+  await daemon.ok('PATCH', '/1.0/projects/access', { body: { config } })
+  assert.deepEqual(await list(), ['/1.0/networks/br1'])
+  await daemon.ok('GET', inside('access', 'networks/br1'))
+  for (const [method, path] of [
+    ['GET', 'networks/br0'],
+    ['GET', 'networks/br0/state'],
+    ['GET', 'networks/br0/leases'],
+    ['PUT', 'networks/br0'],
+    ['PATCH', 'networks/br0'],
+    ['POST', 'networks/br0'],
+    ['DELETE', 'networks/br0'],
+  ] as const) {
+    const body = method === 'GET' || method === 'DELETE' ? {} : { body: { name: 'br9', config: {}, description: '' } }
+    const answer = await daemon.refused(method, inside('access', path), body)
+    assert.deepEqual(answer, { status: 404, error: 'Network not found' })
+  }
+  await daemon.ok('GET', '/1.0/networks/br0')
+})
+
 test('what is not there can not be had in any project', async () => {
   await makeProject(daemon, 'free')
   for (const type of missingDevices) {

@@ -2,6 +2,7 @@ import { entityUrl, visibleUrls } from '../list.ts'
 import { created, done, sync } from '../reply.ts'
 import { route } from '../route.ts'
 import type { Request } from '../route.ts'
+import { checkNetworkAccess } from './network-access.ts'
 import { Network, NetworkPatch, NetworkPost, NetworkPut } from '#schema/network.ts'
 
 /** A network as a client may see it. */
@@ -16,6 +17,7 @@ export const network = route('/1.0/networks/{name}', {
     access: 'view',
     reply: Network,
     async handle(services, request) {
+      checkNetworkAccess(services, request)
       const found = await services.networks.get(request.params.name)
       return sync(networkJson(found, request), etag(found))
     },
@@ -24,7 +26,9 @@ export const network = route('/1.0/networks/{name}', {
     doc: 'Replace the configuration of a network.',
     access: 'manage-networks',
     body: NetworkPut,
-    async handle(services, { params, body, checkEtag, requestor }) {
+    async handle(services, request) {
+      const { params, body, checkEtag, requestor } = request
+      checkNetworkAccess(services, request)
       const change = (now: Network) => {
         checkEtag(etag(now))
         return body
@@ -37,7 +41,9 @@ export const network = route('/1.0/networks/{name}', {
     doc: 'Change some of the configuration of a network.',
     access: 'manage-networks',
     body: NetworkPatch,
-    async handle(services, { params, body, checkEtag, requestor }) {
+    async handle(services, request) {
+      const { params, body, checkEtag, requestor } = request
+      checkNetworkAccess(services, request)
       const change = (now: Network) => {
         checkEtag(etag(now))
         return { description: body.description ?? now.description, config: { ...now.config, ...body.config } }
@@ -50,7 +56,9 @@ export const network = route('/1.0/networks/{name}', {
     doc: 'Rename a network.',
     access: 'manage-networks',
     body: NetworkPost,
-    async handle(services, { params, body, requestor }) {
+    async handle(services, request) {
+      const { params, body, requestor } = request
+      checkNetworkAccess(services, request)
       await services.networks.rename(params.name, body.name, requestor)
       return created(entityUrl(['networks', body.name]))
     },
@@ -58,8 +66,9 @@ export const network = route('/1.0/networks/{name}', {
   delete: {
     doc: 'Delete a network.',
     access: 'manage-networks',
-    async handle(services, { params, requestor }) {
-      await services.networks.delete(params.name, requestor)
+    async handle(services, request) {
+      checkNetworkAccess(services, request)
+      await services.networks.delete(request.params.name, request.requestor)
       return done()
     },
   },

@@ -1,6 +1,7 @@
 import { created } from '../reply.ts'
 import { entityUrl, listReply } from '../list.ts'
 import { route } from '../route.ts'
+import { hasNetworkAccess } from './network-access.ts'
 import { networkJson } from './network.ts'
 import { listOf } from '#schema/common.ts'
 import { Network, NetworksPost } from '#schema/network.ts'
@@ -12,7 +13,9 @@ export const networks = route('/1.0/networks', {
     access: 'view',
     reply: listOf(Network),
     async handle(services, request) {
-      return listReply(request, await services.networks.list(), {
+      const all = await services.networks.list()
+      const known = all.filter(({ name }) => hasNetworkAccess(services, request, name))
+      return listReply(request, known, {
         url: ({ name }) => entityUrl(['networks', name]),
         object: (network) => networkJson(network, request),
       })
