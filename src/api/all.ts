@@ -19,6 +19,7 @@ import { imageSecret } from './images/image-secret.ts'
 import { images } from './images/images.ts'
 import { instance } from './instances/instance.ts'
 import { instanceExec } from './instances/instance-exec.ts'
+import { instanceFiles } from './instances/instance-files.ts'
 import { instanceLog } from './instances/instance-log.ts'
 import { instanceLogs } from './instances/instance-logs.ts'
 import { instanceState } from './instances/instance-state.ts'
@@ -74,6 +75,7 @@ const listed: readonly Route[] = [
   images,
   instance,
   instanceExec,
+  instanceFiles,
   instanceLog,
   instanceLogs,
   instanceState,

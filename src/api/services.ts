@@ -9,6 +9,7 @@ import type { Downloads } from '#images/downloads.ts'
 import type { ImageQuery, Images } from '#images/images.ts'
 import type { Outbound } from '#images/outbound.ts'
 import type { ImageRefresh } from '#images/refresh.ts'
+import type { InstanceFiles } from '#instances/files.ts'
 import type { Instances, SourceImage } from '#instances/instances.ts'
 import type { Lifecycle } from '#instances/lifecycle.ts'
 import type { InstanceLogs } from '#instances/logs.ts'
@@ -37,6 +38,7 @@ export interface Services {
   readonly downloads: Downloads
   readonly imageRefresh: ImageRefresh
   readonly outbound: Outbound
+  readonly files: InstanceFiles
   readonly instances: Instances
   readonly lifecycle: Lifecycle
   readonly logs: InstanceLogs

@@ -155,6 +155,7 @@ function running({ commit, runtime }: Parts): string[] {
 /** Lets go of everything. What only instances need is taken down where none runs. */
 async function stopParts(parts: Parts): Promise<void> {
   parts.lifecycle.close()
+  await parts.files.close()
   await parts.runtime.close()
   try {
     await parts.networks.stop()

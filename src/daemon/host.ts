@@ -8,6 +8,7 @@ import { hostLinks } from '#host/links.ts'
 import { realMounts } from '#host/mounts.ts'
 import { HostNamespaceLinks } from '#host/namespace-links.ts'
 import type { NamespaceLinks } from '#host/namespace-links.ts'
+import { realGuestFiles } from '#guest/guest-files.ts'
 import { mountsInside } from '#guest/mounts-inside.ts'
 import { hostNft } from '#host/nft.ts'
 import { readOsRelease } from '#host/os-release.ts'
@@ -42,6 +43,7 @@ export async function realHost(options: { readonly directory: string; readonly l
     account: await findAccount(run, ['lxd', 'nobody']),
     mounts,
     inside: mountsInside(run),
+    guestFiles: realGuestFiles(),
     drivers: storageDrivers({ mounts, run, log, trialDirectory: join(directory, 'storage-pools') }),
     runtime,
     facts: readHostFacts(),

@@ -21,6 +21,7 @@ import { Plan } from '#instances/container-plan.ts'
 import { CpuPins } from '#instances/cpu-pins.ts'
 import { DeviceSet } from '#instances/device-set.ts'
 import { instanceKeys } from '#instances/features/all.ts'
+import { InstanceFiles } from '#instances/files.ts'
 import { Instances } from '#instances/instances.ts'
 import { Lifecycle } from '#instances/lifecycle.ts'
 import { LiveUpdate } from '#instances/live-update.ts'
@@ -213,33 +214,26 @@ function makeInstances(
   const plan = new Plan({ commit, locks, host: host.facts, pins: new CpuPins({ commit, runtime }) })
   const context: Plan['context'] = (expanded, map) => plan.context(expanded, map)
   const liveUpdate = new LiveUpdate({ commit, devices, runtime, plan, context })
+  const files = new InstanceFiles({ commit, runtime, mounts: pools, guestFiles: host.guestFiles, locks })
+  const common = { commit, devices, files, runtime, events, locks, log }
   const lifecycle: Lifecycle = new Lifecycle({
-    commit,
-    devices,
+    ...common,
     mounts: pools,
-    runtime,
     plan,
-    events,
-    locks,
-    log,
     deleteStopped: (project, name) => instances.deleteLocked(project, name),
   })
   const instances: Instances = new Instances({
-    commit,
+    ...common,
     lifecycle,
     liveUpdate,
-    devices,
     volumes: pools,
-    runtime,
-    events,
-    locks,
-    log,
     architecture: machine(),
     moveLogs: (name, to) => moveLogs(directory, name, to),
   })
   profiles.setUsers(profileUsers({ store, commit, liveUpdate, locks }))
   return {
     commit,
+    files,
     lifecycle,
     instances,
     runtime,

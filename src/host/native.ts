@@ -5,6 +5,7 @@
  * `int umount2(const char *path, int flags)`. Pointers to memory are passed as Buffers, strings as strings.
  */
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 
 type Koffi = typeof import('koffi')
@@ -26,6 +27,17 @@ const libraries = new Map<string, ReturnType<Koffi['load']>>()
 export function nativeKoffi(): Koffi {
   koffi ??= createRequire(import.meta.url)('koffi') as Koffi
   return koffi
+}
+
+/** The file of koffi itself, for a process that has to be handed it. */
+export function nativeLibrary(): string {
+  const machine = `linux-${process.arch}`
+  const fromKoffi = createRequire(createRequire(import.meta.url).resolve('koffi'))
+  return join(
+    dirname(fromKoffi.resolve(`@koromix/koffi-${machine}/package.json`)),
+    machine.replace('-', '_'),
+    'koffi.node',
+  )
 }
 
 /** A function of `library`, looked up at its first call, given its C prototype. */

@@ -14,7 +14,7 @@ import type { Expanded, InstanceCommit } from './commit.ts'
 import type { DeviceSet } from './device-set.ts'
 import { checkInstanceName, newInstanceName, runtimeName } from './instance-name.ts'
 import { instanceUrl } from './lifecycle.ts'
-import type { Lifecycle } from './lifecycle.ts'
+import type { Lifecycle, OpenFiles } from './lifecycle.ts'
 import type { LiveUpdate } from './live-update.ts'
 
 /** What instances ask of storage pools, beyond mounting. */
@@ -75,6 +75,7 @@ export interface InstancesOptions {
   readonly lifecycle: Lifecycle
   readonly liveUpdate: LiveUpdate
   readonly devices: DeviceSet
+  readonly files: OpenFiles
   readonly volumes: InstanceVolumes
   readonly runtime: Runtime
   readonly events: Events
@@ -230,7 +231,7 @@ export class Instances {
     work: { readonly undo: Undo },
     requestor?: Requestor,
   ): Promise<void> {
-    const { commit, locks, volumes, events, moveLogs } = this.#options
+    const { commit, files, locks, volumes, events, moveLogs } = this.#options
     this.checkRename({ project, name }, to)
     // Always in the same order: two renames that cross would wait for each other.
     const [first = '', second = ''] = [runtimeName(project, name), runtimeName(project, to)].toSorted()
@@ -239,6 +240,7 @@ export class Instances {
     const stored = commit.get(project, name)
     this.checkRename({ project, name }, to)
     const { pool } = stored.value
+    await files.release(project, name)
     await volumes.renameInstanceVolume({ project, name, pool }, to)
     work.undo.add('rename the root volume back', () => volumes.renameInstanceVolume({ project, name: to, pool }, name))
     await commit.rename(stored, to)
@@ -311,8 +313,9 @@ export class Instances {
   }
 
   async #discard(record: InstanceRecord): Promise<void> {
-    const { commit, devices, volumes, moveLogs } = this.#options
+    const { commit, devices, files, volumes, moveLogs } = this.#options
     const { project, name, pool } = record
+    await files.release(project, name)
     await devices.remove(commit.expand(record))
     if (pool !== '') await volumes.deleteInstanceVolume({ project, name, pool })
     await moveLogs(runtimeName(project, name), undefined)

@@ -21,6 +21,12 @@ export interface InstanceMounts {
   unmountInstance(instance: { readonly project: string; readonly name: string; readonly pool: string }): Promise<void>
 }
 
+/** What holds the files of an instance open. */
+export interface OpenFiles {
+  /** Lets go of them. The instance's lock is held. */
+  release(project: string, name: string): Promise<void>
+}
+
 /** Chooses id maps, and turns a configuration into what liblxc is told. */
 export interface ContainerPlan {
   /** The map the instance is to start with, and the `volatile.*` keys that tell of it. */
@@ -35,6 +41,7 @@ export interface ContainerPlan {
 export interface LifecycleOptions {
   readonly commit: InstanceCommit
   readonly devices: DeviceSet
+  readonly files: OpenFiles
   readonly mounts: InstanceMounts
   readonly runtime: Runtime
   readonly plan: ContainerPlan
@@ -114,7 +121,7 @@ export class Lifecycle {
 
   /** Starts an instance whose lock is held. */
   async startLocked(stored: Stored<InstanceRecord>, requestor?: Requestor, action = 'instance-started'): Promise<void> {
-    const { commit, runtime, mounts, devices, plan, log } = this.#options
+    const { commit, runtime, mounts, devices, files, plan, log } = this.#options
     const { project, name, pool } = stored.value
     const runtimeAs = runtimeName(project, name)
     if (runtime.status(runtimeAs) !== 'stopped') throw badRequest('The instance is already running')
@@ -122,6 +129,7 @@ export class Lifecycle {
     await using undo = new Undo((what, error) => log.error('Cannot undo', { what, error: explain(error) }))
     const expanded = commit.expand((await commit.complete(project, name)).value)
     const { map, volatile } = await plan.idmap(expanded)
+    await files.release(project, name)
     const mounted = await mounts.mountInstance({ project, name, pool }, map)
     undo.add('unmount the root volume', () => mounts.unmountInstance({ project, name, pool }))
     const started = await devices.start(expanded, { idmap: map }, undo)
@@ -264,8 +272,9 @@ export class Lifecycle {
 
   /** Takes back what a start did outside the container, after a stop or a crash. May be repeated. */
   async takeDown(record: InstanceRecord): Promise<void> {
-    const { commit, devices, mounts, plan } = this.#options
+    const { commit, devices, files, mounts, plan } = this.#options
     const { project, name, pool } = record
+    await files.release(project, name)
     await devices.stop(commit.expand(record), { idmap: plan.currentIdmap(record) })
     await mounts.unmountInstance({ project, name, pool })
   }

@@ -43,6 +43,8 @@ export interface ImageTree {
 export interface Mounted {
   /** What `lxc.rootfs.path` is to be. */
   readonly rootfs: string
+  /** The directory of the host that is the root. */
+  readonly path: string
   /** Further lines for liblxc, such as `lxc.rootfs.options`. */
   readonly lxc: readonly (readonly [string, string])[]
 }

@@ -79,7 +79,8 @@ export class FakeDriver implements StorageDriver {
 
   async mountVolume(pool: Pool, volume: Volume) {
     this.#pool(pool).mounted.add(nameOnDisk(volume))
-    return { rootfs: `dir:${pool.directory}/containers/${nameOnDisk(volume)}/rootfs`, lxc: [] }
+    const path = `${pool.directory}/containers/${nameOnDisk(volume)}/rootfs`
+    return { rootfs: `dir:${path}`, path, lxc: [] }
   }
 
   async unmountVolume(pool: Pool, volume: Volume): Promise<void> {

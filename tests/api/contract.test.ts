@@ -158,6 +158,12 @@ test('commands and logs', async () => {
   assert.ok((await daemon.ok('GET', '/1.0/instances/c1/logs')).includes(output))
   assert.equal((await daemon.call('GET', output)).body, 'hello\n')
   await daemon.ok('DELETE', output)
+
+  const url = '/1.0/instances/c1/files?path=/a'
+  await daemon.ok('POST', url, { body: Buffer.from('text'), headers: { 'x-lxd-mode': '0600' } })
+  assert.equal((await daemon.call('GET', url)).body, 'text')
+  assert.equal((await daemon.call('HEAD', url)).status, 200)
+  await daemon.ok('DELETE', url)
   await daemon.ok('PUT', '/1.0/instances/c1/state', { body: { action: 'stop', force: true } })
 })
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLog } from '#base/log.ts'
@@ -7,6 +7,7 @@ import type { Log } from '#base/log.ts'
 import { startDaemon } from '#daemon/daemon.ts'
 import type { Daemon } from '#daemon/daemon.ts'
 import type { Host } from '#daemon/host.ts'
+import { FakeGuestFiles } from '#guest/fake-guest-files.ts'
 import { FakeDaemons } from '#host/fake-daemons.ts'
 import { FakeLinks } from '#host/fake-links.ts'
 import { FakeNft } from '#host/nft.ts'
@@ -20,7 +21,10 @@ import { callSocket } from './call.ts'
 import type { Answer, CallOptions, Json } from './call.ts'
 
 /** A host that is only made up: nothing outside the daemon's directory and this process is touched. */
-export function fakeHost() {
+export function fakeHost(directory: string) {
+  // What the running containers have for a root.
+  const guest = join(directory, 'guest')
+  mkdirSync(guest)
   return {
     run,
     links: new FakeLinks(),
@@ -32,6 +36,7 @@ export function fakeHost() {
     account: { user: 'lxd', group: 'lxd' },
     mounts: {} as Host['mounts'],
     inside: {} as Host['inside'],
+    guestFiles: new FakeGuestFiles(guest),
     drivers: [new FakeDriver()],
     runtime: new FakeRuntime(),
     facts: {
@@ -66,7 +71,8 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   static async start(options: { readonly log?: Log } = {}): Promise<TestDaemon> {
-    const daemon = new TestDaemon(mkdtempSync(join(tmpdir(), 'lxd-')), fakeHost(), options.log ?? silentLog)
+    const directory = mkdtempSync(join(tmpdir(), 'lxd-'))
+    const daemon = new TestDaemon(directory, fakeHost(directory), options.log ?? silentLog)
     await daemon.open()
     return daemon
   }

@@ -36,6 +36,7 @@ export function dirDriver(host: DriverHost) {
     mountVolume: (pool, volume, map) =>
       Promise.resolve({
         rootfs: `dir:${directories.volume(pool, volume)}/rootfs`,
+        path: `${directories.volume(pool, volume)}/rootfs`,
         lxc: map.length === 0 ? [] : [['lxc.rootfs.options', 'idmap=container']],
       }),
     unmountVolume: () => Promise.resolve(),

@@ -194,7 +194,7 @@ class OverlayVolumes {
     await chmod(directory, 0o100)
     const name = `${pool.name}/${nameOnDisk(volume)}`
     await this.#host.mounts.overlay({ lower, layers: join(directory, 'layers'), map, name }, target)
-    return { rootfs: `dir:${target}`, lxc: [] }
+    return { rootfs: `dir:${target}`, path: target, lxc: [] }
   }
 
   async unmountNamed(pool: Pool, name: string): Promise<void> {

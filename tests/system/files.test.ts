@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { imageFile } from '../image.ts'
+import { ok, RealDaemon, stockLxc } from '../real-daemon.ts'
+import { enterSandbox } from '../sandbox.ts'
+
+enterSandbox(import.meta)
+
+const daemon = new RealDaemon()
+before(async () => {
+  await daemon.start()
+  ok(stockLxc('storage', 'create', 'default', 'overlay'))
+  ok(stockLxc('profile', 'device', 'add', 'default', 'root', 'disk', 'path=/', 'pool=default'))
+  ok(stockLxc('image', 'import', imageFile('busybox'), '--alias', 'busybox'))
+  ok(stockLxc('launch', 'busybox', 'runs'))
+  ok(stockLxc('init', 'busybox', 'stopped'))
+  ok(stockLxc('launch', 'busybox', 'privileged', '-c', 'security.privileged=true'))
+})
+after(() => daemon.end('SIGKILL'))
+
+const lxc = (...args: string[]) => ok(stockLxc(...args))
+const refused = (...args: string[]) => {
+  const { code, stderr } = stockLxc(...args)
+  assert.equal(code, 1, args.join(' '))
+  return stderr
+}
+
+for (const name of ['runs', 'stopped', 'privileged']) {
+  test(`files go in and come out, with their owner and mode, where the instance ${name}`, () => {
+    const bytes = randomBytes(3_000_001)
+    writeFileSync('/tmp/big', bytes)
+    lxc('file', 'push', '-q', '/tmp/big', `${name}/root/big`, '--uid', '1000', '--gid', '2000', '--mode', '0640')
+    lxc('file', 'pull', '-q', `${name}/root/big`, '/tmp/back')
+    assert.ok(readFileSync('/tmp/back').equals(bytes))
+
+    mkdirSync(`/tmp/${name}/inner`, { recursive: true })
+    writeFileSync(`/tmp/${name}/inner/file`, 'text')
+    symlinkSync('inner/file', `/tmp/${name}/link`)
+    lxc('file', 'push', '-q', '-r', `/tmp/${name}`, `${name}/root`)
+    lxc('file', 'pull', '-q', '-r', `${name}/root/${name}`, '/tmp/pulled')
+    assert.equal(readFileSync(`/tmp/pulled/${name}/link`, 'utf8'), 'text')
+
+    assert.match(refused('file', 'delete', `${name}/root/${name}`), /directory not empty/)
+    assert.match(refused('file', 'pull', `${name}/nothing`, '-'), /not found/i)
+    lxc('file', 'delete', `${name}/root/${name}/link`)
+  })
+}
+
+test('what was written while an instance was stopped is there when it runs, owned as asked', () => {
+  lxc('start', 'stopped')
+  const [line] = lxc('exec', 'stopped', '--', 'stat', '-c', '%u %g %a', '/root/big').split('\n')
+  assert.equal(line, '1000 2000 640')
+  lxc('stop', '-f', 'stopped')
+  lxc('file', 'pull', '-q', 'stopped/root/big', '/tmp/again')
+  lxc('delete', 'stopped')
+})
+
+test('paths lead nowhere else than into the instance, whatever the guest makes of them', () => {
+  writeFileSync('/tmp/secret', 'of the host')
+  const inside = (command: string) => lxc('exec', 'runs', '--', 'sh', '-c', command)
+  inside('ln -s /tmp/secret /root/absolute; ln -s ../../../../../../../tmp/secret /root/relative')
+  inside('ln -s /proc/1/root/tmp/secret /root/magic; mkfifo /root/pipe; ln -s /tmp /root/directory')
+  for (const name of ['absolute', 'relative', 'magic']) {
+    // A link is told as what it is; what is behind it is not there.
+    const target = lxc('query', `/1.0/instances/runs/files?path=/root/${name}`, '--raw')
+    assert.ok(!target.includes('of the host'), name)
+    writeFileSync('/tmp/mine', 'of the client')
+    // Written in the instance, or refused.
+    stockLxc('file', 'push', '-q', '/tmp/mine', `runs/root/${name}`)
+    assert.equal(readFileSync('/tmp/secret', 'utf8'), 'of the host')
+  }
+  lxc('file', 'push', '-q', '/tmp/mine', 'runs/root/directory/secret')
+  assert.equal(readFileSync('/tmp/secret', 'utf8'), 'of the host')
+  assert.equal(inside('cat /tmp/secret'), 'of the client')
+  assert.match(refused('file', 'pull', 'runs/root/pipe', '-'), /not a regular file/)
+  // The daemon and the helper are well.
+  assert.equal(inside('echo well').trim(), 'well')
+})
+
+test('the helper is root of the container and of nothing else', () => {
+  lxc('file', 'push', '-q', '/tmp/mine', 'runs/root/owned')
+  assert.match(refused('file', 'push', '-q', '/tmp/mine', 'runs/sys/kernel/mm/ksm/run'), /Error/)
+  assert.match(refused('file', 'push', '-q', '/tmp/mine', 'runs/proc/sys/kernel/core_pattern'), /Error/)
+})
