@@ -4,7 +4,7 @@ import { path, type Connection } from './connection.ts'
 import { hostOf } from './endpoint.ts'
 import type { Image } from './images.ts'
 import type { Operation } from './operations.ts'
-import { getServer } from './server.ts'
+import { getServer, type Server } from './server.ts'
 
 /** How a server gets an image from another one: part of a `source`. */
 export interface ImagePull {
@@ -28,10 +28,10 @@ export interface ImagePull {
 export async function addressesOf(
   connection: Connection,
 ): Promise<{ readonly addresses: readonly string[]; readonly certificate: string }> {
-  const { environment } = (await getServer(connection)).server
+  // A stranger is told next to nothing, but has pinned the certificate.
+  const environment: Partial<Server['environment']> = (await getServer(connection)).server.environment ?? {}
   const { endpoint } = connection
   const own = endpoint.kind === 'https' ? [hostOf(endpoint)] : []
-  // A stranger is not told the certificate, but has pinned it.
   const pinned = endpoint.kind === 'https' ? endpoint.serverCert : undefined
   return {
     addresses: [...new Set([...own, ...(environment.addresses ?? [])])],
