@@ -43,6 +43,11 @@ export interface TlsListener extends Listener {
   resume(): Promise<void>
 }
 
+/** Throws where TLS would not take a certificate and its key. */
+export function checkUsable({ certificate, key }: TlsIdentity): void {
+  process.getBuiltinModule('node:tls').createSecureContext({ cert: certificate, key })
+}
+
 /** How long a client has to finish its handshake, and a proxy to say whom it speaks for, in milliseconds. */
 const handshakeTimeout = 10_000
 

@@ -39,6 +39,8 @@ export interface DaemonOptions {
 
 /** A running daemon. Disposing it closes its sockets and files and leaves the instances running. */
 export interface Daemon extends AsyncDisposable {
+  /** Reads again what administrators may have put into LXD_DIR: the server's certificate. */
+  reload(): Promise<void>
   readonly api: Api
   readonly services: Services
 }
@@ -93,7 +95,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   })
 
   const running = stack.move()
-  return { api, services, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return { api, services, reload: () => parts.listeners.reload(), [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
 /** How long a stopping daemon waits for its operations to end, in milliseconds. */

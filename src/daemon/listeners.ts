@@ -5,19 +5,20 @@ import { Admission } from '#api/admission.ts'
 import type { AdmissionLimits } from '#api/admission.ts'
 import type { BrowserPolicy } from '#api/browsers.ts'
 import type { Api } from '#api/http-listener.ts'
-import { listenTls } from '#api/listen-tls.ts'
+import { checkUsable, listenTls } from '#api/listen-tls.ts'
 import type { TlsIdentity, TlsSettings } from '#api/listen-tls.ts'
 import { canonicalAddress } from '#base/address.ts'
 import { badRequest, explain } from '#base/failure.ts'
 import { formatListenAddress, isWildcard } from '#base/listen-address.ts'
 import type { Log } from '#base/log.ts'
 import type { Applied, ConfigChange, ConfigPart, ServerValues } from '#server/config-part.ts'
+import type { ServerIdentity } from '#server/server-certificate.ts'
 import type { Warnings } from '#warnings/warnings.ts'
 import { Doorway } from './doorway.ts'
 
 export interface ListenersOptions {
   readonly log: Log
-  readonly identity: TlsIdentity
+  readonly identity: Pick<ServerIdentity, 'current' | 'reload'>
   readonly warnings: Pick<Warnings, 'raise' | 'resolve'>
   /** The configuration at the start. */
   readonly values: ServerValues
@@ -27,7 +28,7 @@ export interface ListenersOptions {
 export class Listeners implements AsyncDisposable {
   readonly #log: Log
   readonly #warnings: ListenersOptions['warnings']
-  #identity: TlsIdentity
+  readonly #identity: ListenersOptions['identity']
   #values: ServerValues
   #browsers: BrowserPolicy
   #proxies: ReadonlySet<string>
@@ -40,7 +41,7 @@ export class Listeners implements AsyncDisposable {
     this.#warnings = warnings
     this.#identity = identity
     this.#values = values
-    this.#browsers = browserPolicy(values, identity)
+    this.#browsers = browserPolicy(values, identity.current)
     this.#proxies = proxiesOf(values)
     this.#admission = new Admission(limitsOf(values))
     this.#https = new Doorway(async (address) => {
@@ -48,7 +49,7 @@ export class Listeners implements AsyncDisposable {
       const listener = await listenTls(this.#api, {
         door: 'tls',
         address,
-        identity: this.#identity,
+        identity: this.#identity.current,
         tls: tlsOf(this.#values),
         admission: this.#admission,
         proxies: () => this.#proxies,
@@ -103,6 +104,23 @@ export class Listeners implements AsyncDisposable {
     return this.#browsers
   }
 
+  /**
+   * Reads the server's certificate again and shows it from the next connection on. Where it can't be used, the log says
+   * so and the old one stays.
+   */
+  async reload(): Promise<void> {
+    try {
+      if (!(await this.#identity.reload(checkUsable))) return
+    } catch (error) {
+      this.#log.error('Cannot reload the server certificate', { error: explain(error) })
+      return
+    }
+    const { fingerprint } = this.#identity.current
+    for (const listener of this.#https.listeners) listener.setIdentity(this.#identity.current)
+    this.#browsers = browserPolicy(this.#values, this.#identity.current)
+    this.#log.info('Showing a new server certificate', { fingerprint })
+  }
+
   /** The client at the other end of a connection has turned out to be one that the server knows. */
   trust(socket: Socket): void {
     this.#admission.trust(socket)
@@ -138,7 +156,7 @@ export class Listeners implements AsyncDisposable {
 
   #set(values: ServerValues): void {
     this.#values = values
-    this.#browsers = browserPolicy(values, this.#identity)
+    this.#browsers = browserPolicy(values, this.#identity.current)
     this.#proxies = proxiesOf(values)
     this.#admission.setLimits(limitsOf(values))
     for (const listener of this.#https.listeners) {

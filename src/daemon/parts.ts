@@ -39,7 +39,7 @@ import { projectKeys } from '#projects/project-keys.ts'
 import { Projects } from '#projects/projects.ts'
 import type { Belongings } from '#projects/projects.ts'
 import { Environment } from '#server/environment.ts'
-import { loadServerCertificate } from '#server/server-certificate.ts'
+import { ServerIdentity } from '#server/server-certificate.ts'
 import type { ServerValues } from '#server/config-part.ts'
 import { ServerConfig } from '#server/server-config.ts'
 import type { ImageTree } from '#storage/driver.ts'
@@ -167,14 +167,14 @@ async function makeServer({ directory, log, store, host, events, warnings }: Com
     log,
     onChange: (names, requestor) => audit.configChanged(requestor, names),
   })
-  const certificate = await loadServerCertificate(directory)
-  const listeners = new Listeners({ log, identity: certificate, warnings, values: serverConfig.values() })
+  const identity = await ServerIdentity.load(directory)
+  const listeners = new Listeners({ log, identity, warnings, values: serverConfig.values() })
   serverConfig.use(listeners.part)
   const environment = await Environment.read({
     store,
     runtime: host.runtime,
     storageKinds: host.drivers,
-    certificate,
+    certificate: () => identity.current,
     addresses: () => listeners.addresses(),
     kernelFeatures: host.kernelFeatures,
     osRelease: host.osRelease,

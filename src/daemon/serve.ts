@@ -32,12 +32,14 @@ const ends: Readonly<Record<string, End>> = {
 
 /**
  * Runs the daemon until it is told to end. SIGTERM, SIGINT and SIGQUIT end it and leave the instances running,
- * SIGPWR (the host goes down) stops them first, as `lxd shutdown` does.
+ * SIGPWR (the host goes down) stops them first, as `lxd shutdown` does. SIGHUP makes it read its certificate again.
  */
 export async function serve(options: ServeOptions): Promise<void> {
   const log = makeLog(options)
   const { promise, resolve } = Promise.withResolvers<End>()
   for (const [signal, end] of Object.entries(ends)) process.on(signal, () => resolve(end))
+  let reload = () => {}
+  process.on('SIGHUP', () => reload())
   // A bug in one request must not end the daemon, and with it everyone else's sessions.
   process.on('unhandledRejection', (error) =>
     log.error('A promise was left to itself', { error: explain(error), stack: (error as Error)?.stack }),
@@ -54,6 +56,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     descriptor: options.descriptor,
     onShutdown: () => resolve('stopped'),
   })
+  reload = () => void daemon.reload()
   const end = await promise
   log.info('The daemon is stopping', { end })
   if (end === 'stop-instances') {

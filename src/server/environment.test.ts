@@ -14,7 +14,7 @@ async function makeEnvironment() {
     store,
     runtime: { version: '5.0.2', features: { cgroup2: true, pidfd: false } },
     storageKinds: [kind('overlay', '6.18'), kind('dir', '1'), kind('zfs', undefined)],
-    certificate: { certificate: 'PEM', key: 'KEY', fingerprint: 'ab' },
+    certificate: () => ({ certificate: 'PEM', fingerprint: 'ab' }),
     addresses: () => ['10.0.0.1:8443'],
     kernelFeatures: { idmapped_mounts: true, shiftfs: false },
     osRelease: { name: 'Debian GNU/Linux', version: '12' },

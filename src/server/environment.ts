@@ -21,7 +21,7 @@ export interface EnvironmentOptions {
   readonly store: Store
   readonly runtime: Pick<Runtime, 'version' | 'features'>
   readonly storageKinds: readonly StorageKind[]
-  readonly certificate: ServerCertificate
+  readonly certificate: () => Pick<ServerCertificate, 'certificate' | 'fingerprint'>
   /** Where remote clients reach the API now. */
   readonly addresses: () => readonly string[]
   readonly kernelFeatures: KernelFeatures
@@ -50,9 +50,10 @@ export class Environment {
   }
 
   describe(project: string): ServerEnvironment {
-    const { certificate, kernelFeatures, osRelease, runtime, storageKinds, store } = this.#options
+    const { kernelFeatures, osRelease, runtime, storageKinds, store } = this.#options
     const pools = poolRecords(store).list()
     const inUse = [...new Set(pools.map(({ value }) => value.driver))].toSorted()
+    const certificate = this.#options.certificate()
     return {
       addresses: [...this.#options.addresses()],
       architectures: [...runnableOn(machine())],

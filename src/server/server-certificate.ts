@@ -12,14 +12,55 @@ export interface ServerCertificate {
   readonly fingerprint: string
 }
 
-/** Reads `server.crt` in LXD_DIR, after making it and `server.key` where one of them is missing. */
-export async function loadServerCertificate(directory: string): Promise<ServerCertificate> {
-  const files = { certificate: join(directory, 'server.crt'), key: join(directory, 'server.key') }
-  const found = await Promise.all([readIfThere(files.certificate), readIfThere(files.key)])
-  if (found.includes(undefined)) await makeFiles(files)
-  else await chmod(files.key, 0o600)
+/**
+ * The server's certificate, `server.crt` and `server.key` in LXD_DIR. Administrators may put others in their place: see
+ * {@link ServerIdentity.reload}.
+ */
+export class ServerIdentity {
+  readonly #files: CertificatePair
+  #current: ServerCertificate
+
+  private constructor(files: CertificatePair, current: ServerCertificate) {
+    this.#files = files
+    this.#current = current
+  }
+
+  /**
+   * Reads the files, after making them where there is none. What can't be used is an Error and is never replaced:
+   * clients know the server by it.
+   */
+  static async load(directory: string): Promise<ServerIdentity> {
+    const files = { certificate: join(directory, 'server.crt'), key: join(directory, 'server.key') }
+    const [certificate, key] = await Promise.all([readIfThere(files.certificate), readIfThere(files.key)])
+    // The certificate is written last: one without a key was not left by a crash.
+    if (certificate === undefined) await makeFiles(files)
+    else if (key === undefined) throw new Error(`The key "${files.key}" of the server certificate is missing`)
+    return new ServerIdentity(files, await readPair(files))
+  }
+
+  get current(): ServerCertificate {
+    return this.#current
+  }
+
+  /**
+   * Reads the files again; whether they hold something new. Where they can't be used, or `check` throws, what there was
+   * stays.
+   */
+  async reload(check: (found: ServerCertificate) => void = () => {}): Promise<boolean> {
+    const found = await readPair(this.#files)
+    const { certificate, key } = this.#current
+    if (found.certificate === certificate && found.key === key) return false
+    check(found)
+    this.#current = found
+    return true
+  }
+}
+
+async function readPair(files: CertificatePair): Promise<ServerCertificate> {
   const [certificate, key] = await Promise.all([readFile(files.certificate, 'utf8'), readFile(files.key, 'utf8')])
-  return { certificate, key, fingerprint: checkPair({ certificate, key }, files) }
+  const fingerprint = checkPair({ certificate, key }, files)
+  await chmod(files.key, 0o600)
+  return { certificate, key, fingerprint }
 }
 
 /** The fingerprint of a certificate that can be read and that the key belongs to. */

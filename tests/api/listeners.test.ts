@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { X509Certificate } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect } from 'node:tls'
+import { WebSocket } from 'ws'
+import { makeCertificate } from '#base/certificate.ts'
 import { TestDaemon } from './daemon.ts'
 import { callHttps, clientCertificate, freePort } from './https.ts'
 
@@ -124,4 +132,74 @@ test('listening on every address raises a warning that goes when one is named', 
   assert.match((await open())[0].last_message, /Set it to the single address/)
   await set({ 'core.https_address': `127.0.0.1:${port}` })
   await until(async () => (await open()).length === 0)
+})
+
+const admin = clientCertificate('admin')
+const tls = { cert: admin.certificate, key: admin.key, rejectUnauthorized: false }
+
+test('running requests and websockets stay on the listener that is given up', async () => {
+  const certificate = new X509Certificate(admin.certificate).raw.toString('base64')
+  await daemon.ok('POST', '/1.0/certificates', { body: { type: 'client', name: 'admin', certificate } })
+  const port = await freePort()
+  await set({ 'core.https_address': `127.0.0.1:${port}` })
+
+  const events = new WebSocket(`wss://127.0.0.1:${port}/1.0/events?type=lifecycle`, tls)
+  await once(events, 'open')
+  const idle = connect({ host: '127.0.0.1', port, ...tls })
+  await once(idle, 'secureConnect')
+  const sent = request({ host: '127.0.0.1', port, path: '/1.0', method: 'PATCH', agent: false, ...tls })
+  sent.write('{"config": {')
+  // Nothing tells when the daemon has begun to read.
+  await sleep(100)
+
+  const ended = once(idle.resume(), 'close')
+  await set({ 'core.https_address': `127.0.0.1:${await freePort()}` })
+  await ended
+  await assert.rejects(callHttps({ port }), /ECONNREFUSED/)
+
+  const heard = once(events, 'message')
+  sent.end('"user.late": "yes"}}')
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  response.resume()
+  assert.equal(response.statusCode, 200)
+  assert.equal(response.headers.connection, 'close')
+  assert.match(String((await heard)[0]), /config-updated/)
+  assert.equal((await daemon.ok('GET', '/1.0')).config['user.late'], 'yes')
+  events.terminate()
+})
+
+test("a certificate that was put in place of the server's is shown once the daemon is told; a broken one is not", async () => {
+  const port = await freePort()
+  await set({ 'core.https_address': `127.0.0.1:${port}` })
+  const shown = async () => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const { fingerprint256 } = socket.getPeerCertificate()
+    socket.destroy()
+    return fingerprint256.replaceAll(':', '').toLowerCase()
+  }
+  const told = async () => (await daemon.ok('GET', '/1.0')).environment.certificate_fingerprint
+  const first = await shown()
+  assert.equal(await told(), first)
+
+  const made = makeCertificate({
+    organization: 'o',
+    commonName: 'c',
+    hosts: ['lxd.example.org'],
+    usage: 'server',
+    validFrom: new Date(Date.now() - 60_000),
+    years: 1,
+  })
+  const page = { Host: `lxd.example.org:${port}`, Origin: `https://lxd.example.org:${port}` }
+  assert.equal((await callHttps({ port, headers: page })).status, 403)
+  writeFileSync(join(daemon.directory, 'server.crt'), made.certificate)
+  await daemon.daemon.reload()
+  assert.deepEqual([await shown(), await told()], [first, first])
+
+  writeFileSync(join(daemon.directory, 'server.key'), made.key)
+  await daemon.daemon.reload()
+  const second = new X509Certificate(made.certificate).fingerprint256.replaceAll(':', '').toLowerCase()
+  assert.deepEqual([await shown(), await told()], [second, second])
+  // The names it is for are names of this server.
+  assert.equal((await callHttps({ port, headers: page })).status, 200)
 })
