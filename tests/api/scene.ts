@@ -55,15 +55,18 @@ export function label(project: string): string {
 /** Three projects with the same things in each, in which someone who may see but one can be watched. */
 export class Scene implements Disposable {
   readonly #daemon: TestDaemon
+  readonly #configs: Readonly<Record<string, object>>
   readonly #over = Promise.withResolvers<void>()
   readonly #things = new Map<string, Things>()
 
-  private constructor(daemon: TestDaemon) {
+  private constructor(daemon: TestDaemon, configs: Readonly<Record<string, object>>) {
     this.#daemon = daemon
+    this.#configs = configs
   }
 
-  static async make(daemon: TestDaemon): Promise<Scene> {
-    const scene = new Scene(daemon)
+  /** `configs` are those of projects that are not to have everything of their own. */
+  static async make(daemon: TestDaemon, configs: Readonly<Record<string, object>> = {}): Promise<Scene> {
+    const scene = new Scene(daemon, configs)
     await daemon.ok('POST', '/1.0/storage-pools', { body: { name: pool, driver: 'fake' } })
     await daemon.ok('POST', '/1.0/networks', { body: { name: 'br0', type: 'bridge', config } })
     for (const project of inhabited) await scene.#furnish(project)
@@ -132,7 +135,9 @@ export class Scene implements Disposable {
     const query = `?project=${project}`
     const name = label(project)
     if (project !== 'default') {
-      await daemon.ok('POST', '/1.0/projects', { body: { name: project, description: `about ${name}` } })
+      await daemon.ok('POST', '/1.0/projects', {
+        body: { name: project, description: `about ${name}`, config: this.#configs[project] ?? {} },
+      })
     }
     await daemon.ok('PUT', `/1.0/profiles/default${query}`, { body: { devices } })
     const profile = `${name}-profile`

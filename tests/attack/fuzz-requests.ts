@@ -242,7 +242,7 @@ export class RequestMaker {
   /** Something of the shape, as a rule. */
   #shaped(shape: Shape, path: string, field: string): unknown {
     if (this.#chance(0.04)) return this.#anything(2)
-    switch (shape.type) {
+    switch (shape.type ?? 'any') {
       case 'object': {
         if (shape.patternProperties) return this.#map(Object.values(shape.patternProperties)[0] ?? {}, path, field)
         const given = Object.entries(shape.properties ?? {}).filter(() => this.#chance(0.6))
