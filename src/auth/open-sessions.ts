@@ -30,13 +30,18 @@ export class OpenSessions {
     return { [Symbol.dispose]: () => void this.#sessions.delete(session) }
   }
 
+  /** Ends the sessions of clients that have lost something by other things than the store: by time, or files. */
+  recheck(): void {
+    for (const session of this.#sessions) if (hasLost(session)) session.end()
+  }
+
   /** Once for all writes of a turn. */
   #recheckSoon(): void {
     if (this.#due) return
     this.#due = true
     queueMicrotask(() => {
       this.#due = false
-      for (const session of this.#sessions) if (hasLost(session)) session.end()
+      this.recheck()
     })
   }
 }

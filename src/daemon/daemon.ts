@@ -58,20 +58,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await parts.audit.start()
   stack.use(parts.audit)
   stack.use(repeat({ name: 'Pruning warnings', pause: 3_600_000, log: parts.log, work: () => parts.warnings.prune() }))
-  stack.use(
-    repeat({
-      name: 'Reading the authority of clients',
-      pause: 10_000,
-      log: parts.log,
-      work: () => parts.pki.refresh(),
-    }),
-  )
   stack.defer(() => parts.operations.finish(operationsGrace))
   const shutdown = makeShutdown(parts, options)
   const services = servicesOf(parts, shutdown)
   let ready = false
   const { api, local, userSocket } = await serve(options, parts, services, () => ready)
   stack.use(local)
+  stack.use(watchTrust(parts, api))
   if (options.descriptor === undefined) stack.defer(() => rm(socketOf(directory), { force: true }))
 
   await startParts(parts)
@@ -96,6 +89,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const running = stack.move()
   return { api, services, reload: () => parts.listeners.reload(), [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** Ends what goes on for clients whose certificates have been revoked or have expired. */
+function watchTrust({ log, pki }: Parts, { options: { sessions } }: Api): Disposable {
+  const work = async () => {
+    await pki.refresh()
+    sessions?.recheck()
+  }
+  return repeat({ name: 'Checking certificates', pause: 2000, log, work })
 }
 
 /** How long a stopping daemon waits for its operations to end, in milliseconds. */
