@@ -200,6 +200,21 @@ class Typist {
     writeFileSync(join(this.directory, 'config.yml'), 'default-remote: local\nremotes: {}\naliases: {}\n')
   }
 
+  /** Has a key pair that an administrator has added, in place of one that is made on the way. */
+  bringKeys(): void {
+    const { certificate, key } = makeCertificate({
+      organization: 'lxd',
+      commonName: 'brought',
+      hosts: [],
+      usage: 'client',
+      validFrom: new Date(),
+      years: 1,
+    })
+    writeFileSync(join(this.directory, 'client.crt'), certificate)
+    writeFileSync(join(this.directory, 'client.key'), key, { mode: 0o600 })
+    ok(stockLxc('config', 'trust', 'add', join(this.directory, 'client.crt')))
+  }
+
   type(line: string): Result {
     if (line === 'new client') {
       this.renew()
@@ -261,6 +276,29 @@ export function compareOverTls(leaveOut: readonly string[] = []): void {
       await t.test(`lxc ${line}`, () => assert.deepEqual(said[1]![index], said[0]![index]))
     }
   })
+
+  for (const client of Object.values(clients)) {
+    test(`by token, password and certificate ${client} comes in, and does its work`, () => {
+      for (const [index, how] of ['token', 'password', 'certificate'].entries()) {
+        const typist = new Typist(client)
+        if (how === 'certificate') typist.bringKeys()
+        const flags = how === 'password' ? '--password sekret' : ''
+        ok(
+          typist.type(
+            how === 'token' ? 'remote add r TOKEN(--name c)' : `remote add r 127.0.0.1 --accept-certificate ${flags}`,
+          ),
+        )
+        const name = `work${index}`
+        ok(typist.type(`launch r:busybox r:${name}`))
+        assert.equal(ok(typist.type(`list r:${name} -f csv -c ns`)), `${name},RUNNING\n`)
+        const done = typist.type(`exec r:${name} -- sh -c 'cat; echo err >&2; exit 7' < typed\\n`)
+        assert.deepEqual(done, { code: 7, stdout: 'typed\n', stderr: 'err\n' })
+        ok(typist.type(`delete -f r:${name}`))
+        forgetClients()
+        assert.equal(typist.type('list r:').code, 1, 'whoever is not trusted any more is out')
+      }
+    })
+  }
 
   test('what our client keeps is read by the stock one, and the other way round', () => {
     for (const [writer, reader] of [
