@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 
 import { badRequest, notFound, notImplemented } from '#base/failure.ts'
-import { Connection } from '#client/connection.ts'
+import { Connection, type Session } from '#client/connection.ts'
 import type { Endpoint, HttpsEndpoint } from '#client/endpoint.ts'
 
 import type { ClientConfig, RemoteConfig } from './client-config.ts'
@@ -25,6 +25,8 @@ export interface RemotesOptions {
   /** Taken in place of a remote's own project, unless empty. */
   readonly project: string
   readonly trace?: (line: string) => void
+  /** Tells the user what to do for a command to go on. */
+  readonly tell: (text: string) => void
 }
 
 /** The servers this client knows, and how to reach them. */
@@ -69,15 +71,31 @@ export class Remotes {
     if (endpoint.kind === 'https' && endpoint.cert === undefined && !config.public && config.auth_type !== 'oidc') {
       throw badRequest('Missing TLS client certificate and key')
     }
-    return this.connectTo(endpoint, this.projectOf(remote))
+    return this.connectTo(endpoint, {
+      project: this.projectOf(remote),
+      ...(config.auth_type === 'oidc' && endpoint.kind === 'https' ? { session: this.session(remote) } : {}),
+    })
+  }
+
+  /** A user's session with a remote, for all connections to it. */
+  session(remote: string): () => Promise<Session> {
+    const { tell } = this.#options
+    const load = async (): Promise<Session> =>
+      (await import('./oidc-tokens.ts')).oidcSession(this.directory, remote, tell)
+    let session: Promise<Session> | undefined
+    return () => (session ??= load())
   }
 
   /** A connection to a server that may not be known yet. */
-  connectTo(endpoint: Endpoint, project?: string): Connection {
+  connectTo(
+    endpoint: Endpoint,
+    { project, session }: { readonly project?: string | undefined; readonly session?: () => Promise<Session> } = {},
+  ): Connection {
     const { trace } = this.#options
     return new Connection({
       endpoint,
       project,
+      session,
       userAgent: 'lxd-ts client',
       ...(trace === undefined ? {} : { trace }),
     })

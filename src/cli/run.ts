@@ -71,6 +71,7 @@ async function dispatch(program: Program, words: readonly string[], at: Surround
     env: at.env,
     forceLocal: globals.forceLocal,
     project: globals.project,
+    tell: at.warn,
     ...(globals.debug ? { trace: (line: string) => at.warn(`${line}\n`) } : {}),
   })
   const { version } = program

@@ -27,11 +27,23 @@ export interface Reply<T> {
   readonly location?: string
 }
 
+/** A way to show who asks that wears off. */
+export interface Session {
+  /** What goes along with every request. */
+  headers(): Readonly<Record<string, string>>
+  /** Whether these will do for now, as far as one can tell. */
+  readonly fresh: boolean
+  /** Gets others, by what the answer that refused them says; false where it says nothing of use. */
+  renew(answer: ReadonlyMap<string, string>): Promise<boolean>
+}
+
 export interface ConnectionOptions {
   readonly endpoint: Endpoint
   /** The project requests are about, unless their query names one. */
   readonly project?: string | undefined
   readonly userAgent?: string
+  /** Where the endpoint's certificate doesn't say who asks. */
+  readonly session?: (() => Promise<Session>) | undefined
   /** Told of every request and reply: what `--debug` shows. */
   readonly trace?: (line: string) => void
 }
@@ -89,15 +101,31 @@ export class Connection {
     Object.assign(headers, options.headers)
 
     this.#options.trace?.(`${method} ${target}${typeof body === 'string' ? ` ${withoutSecrets(body)}` : ''}`)
-    const stream = await openStream(this.endpoint, options.signal)
-    try {
-      const reply = await exchange(stream, { method, target, host: hostOf(this.endpoint), headers, body })
-      this.#options.trace?.(`${reply.status} to ${method} ${target}`)
-      return { ...reply, [Symbol.asyncDispose]: async () => void stream.destroy() }
-    } catch (error) {
-      stream.destroy()
-      throw error
+    const session = await this.#options.session?.()
+    const replayable = body === undefined || typeof body === 'string'
+    // A stream can't be sent twice: first it is settled that the first time will do.
+    if (session !== undefined && !replayable && !session.fresh) await this.get('/1.0', options)
+
+    for (let renewed = false; ; renewed = true) {
+      Object.assign(headers, session?.headers())
+      const stream = await openStream(this.endpoint, options.signal)
+      try {
+        const reply = await exchange(stream, { method, target, host: hostOf(this.endpoint), headers, body })
+        this.#options.trace?.(`${reply.status} to ${method} ${target}`)
+        const refused = reply.status === 401 && session !== undefined && replayable && !renewed
+        if (!refused) return { ...reply, [Symbol.asyncDispose]: async () => void stream.destroy() }
+        stream.destroy()
+        if (!(await session.renew(reply.headers))) throw new Failure('unauthorized', 'not authorized')
+      } catch (error) {
+        stream.destroy()
+        throw error
+      }
     }
+  }
+
+  /** What shows who asks, for requests that are made elsewhere. */
+  async authorization(): Promise<Readonly<Record<string, string>>> {
+    return (await this.#options.session?.())?.headers() ?? {}
   }
 
   /** What a request for `path` names in its first line: with the query and the project. */

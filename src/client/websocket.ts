@@ -43,6 +43,7 @@ export async function openWebSocket(connection: Connection, path: string, query:
       target: connection.target(path, query),
       host: hostOf(connection.endpoint),
       headers: {
+        ...(await connection.authorization()),
         Connection: 'Upgrade',
         Upgrade: 'websocket',
         'Sec-WebSocket-Version': '13',

@@ -17,7 +17,7 @@ export async function addUnix(call: RemoteAdd, name: string, remote: RemoteConfi
   const connection = call.remotes.connectTo(call.remotes.endpoint(name, remote))
   const { server } = await getServer(connection)
   checkMethod(call, server)
-  await finish(call, name, { remote, connection })
+  await finish(call, name, { remote: { ...remote, auth_type: 'tls' }, connection })
 }
 
 /** Adds a server by its address: its certificate is shown to the user unless an authority vouches for it. */
@@ -30,20 +30,29 @@ export async function addHttps(call: RemoteAdd, name: string, remote: RemoteConf
     return
   }
 
-  await ensureClientKeys(remotes.directory, at)
-  await using pin = await trustServer(call, name, remote)
-  const connection = remotes.connectTo(remotes.endpoint(name, remote))
-  const { server } = await getServer(connection)
+  const withOidc = flags['auth-type'] === 'oidc'
+  const known = { ...remote, auth_type: withOidc ? 'oidc' : 'tls' }
+  if (!withOidc) await ensureClientKeys(remotes.directory, at)
+  await using pin = await trustServer(call, name, known)
+  const endpoint = remotes.endpoint(name, known)
+  const anonymous = remotes.connectTo(endpoint)
+  const { server } = await getServer(anonymous)
   checkMethod(call, server)
 
-  if (server.auth !== 'trusted') {
+  const connection = withOidc ? remotes.connectTo(endpoint, { session: remotes.session(name) }) : anonymous
+  if (withOidc) await checkTrusted(connection)
+  else if (server.auth !== 'trusted') {
     await becomeTrusted(call, name, connection)
-    const again = await getServer(connection)
-    if (again.server.auth !== 'trusted') throw badRequest("Server doesn't trust us after authentication")
+    await checkTrusted(connection)
     at.print(`Client certificate now trusted by server: ${name}\n`)
   }
-  await finish(call, name, { remote, connection })
+  await finish(call, name, { remote: known, connection })
   pin.keep()
+}
+
+async function checkTrusted(connection: Connection): Promise<void> {
+  const { server } = await getServer(connection)
+  if (server.auth !== 'trusted') throw badRequest("Server doesn't trust us after authentication")
 }
 
 /** What a server's certificate has to do with ours until the remote is saved: disposed before, it is forgotten. */
@@ -102,7 +111,6 @@ async function finish(
   const project = await chooseProject(call, connection)
   saveRemote(call.remotes, name, {
     ...remote,
-    auth_type: 'tls',
     protocol: 'lxd',
     ...(project === undefined ? {} : { project }),
   })

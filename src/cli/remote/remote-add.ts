@@ -9,7 +9,7 @@ import { saveRemote } from '../write-client-config.ts'
 /** Flags of `remote add`. */
 export const remoteAddFlags = {
   'accept-certificate': switchFlag('Accept certificate'),
-  'auth-type': textFlag('Server authentication type (tls)'),
+  'auth-type': textFlag('Server authentication type (tls or oidc)'),
   domain: textFlag('Candid domain to use', { hidden: true }),
   password: textFlag('Remote admin password'),
   project: textFlag('Project to use for the remote'),

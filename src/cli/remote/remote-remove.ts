@@ -1,6 +1,7 @@
 import { badRequest } from '#base/failure.ts'
 
 import { command } from '../command.ts'
+import { forgetTokens } from '../oidc-tokens.ts'
 import { saveRemote } from '../write-client-config.ts'
 import { changeable } from './change-remote.ts'
 import { forgetServerCertificate } from './pinned.ts'
@@ -20,5 +21,6 @@ export const remoteRemove = command({
 
     saveRemote(remotes, name, undefined)
     forgetServerCertificate(remotes.directory, name)
+    forgetTokens(remotes.directory, name)
   },
 })

@@ -1,6 +1,7 @@
 import { badRequest } from '#base/failure.ts'
 
 import { command } from '../command.ts'
+import { renameTokens } from '../oidc-tokens.ts'
 import { checkRemoteName } from '../remote-url.ts'
 import { writeClientConfig } from '../write-client-config.ts'
 import { changeable } from './change-remote.ts'
@@ -23,6 +24,7 @@ export const remoteRename = command({
 
     // First the certificate: a remote without one is refused, one with another's would not be.
     renameServerCertificate(directory, from, to)
+    renameTokens(directory, from, to)
     const others = Object.entries(config.remotes).filter(([name]) => name !== from)
     writeClientConfig(directory, {
       ...config,
