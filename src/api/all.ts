@@ -22,6 +22,7 @@ import { instanceExec } from './instances/instance-exec.ts'
 import { instanceFiles } from './instances/instance-files.ts'
 import { instanceLog } from './instances/instance-log.ts'
 import { instanceLogs } from './instances/instance-logs.ts'
+import { instanceSftp } from './instances/instance-sftp.ts'
 import { instanceState } from './instances/instance-state.ts'
 import { instances } from './instances/instances.ts'
 import { ready } from './internal/ready.ts'
@@ -78,6 +79,7 @@ const listed: readonly Route[] = [
   instanceFiles,
   instanceLog,
   instanceLogs,
+  instanceSftp,
   instanceState,
   instances,
   network,

@@ -44,8 +44,8 @@ export const serverOptions = {
   keepAliveTimeout: 120_000,
   // Names, values and the first line together, in bytes.
   maxHeaderSize: 16_384,
-  // Other upgrades than to a websocket may be left alone (RFC 9110 section 7.8).
-  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
+  // Other upgrades may be left alone (RFC 9110 section 7.8).
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => /^(websocket|sftp)$/i.test(headers.upgrade ?? ''),
 } as const
 
 /** Makes a server answer from the API. To be called before it listens. */

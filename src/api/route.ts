@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { Static, TSchema } from 'typebox'
 import type { WebSocket } from 'ws'
 import type { Action } from '#auth/authorize.ts'
@@ -79,6 +80,20 @@ export interface Upgrade<Path extends string = string> {
   open(services: Services, request: Omit<Request<Path>, 'body' | 'checkEtag'>): (socket: WebSocket) => void
 }
 
+/**
+ * A path whose connection is taken over for another protocol than websockets (RFC 9110 section 7.8). `open` throws,
+ * before the upgrade, what an HTTP client is to be told.
+ */
+export interface Takeover<Path extends string = string> {
+  readonly doc: string
+  readonly access: Access
+  readonly projectParam?: string
+  readonly allProjects?: boolean
+  /** The name of the protocol, in lower case, that the client asks for in `Upgrade`. */
+  readonly protocol: string
+  open(services: Services, request: Omit<Request<Path>, 'body' | 'checkEtag'>): Promise<(socket: Duplex) => void>
+}
+
 /** A path of the API and what its methods do. */
 export interface Route<Path extends string = string> {
   readonly path: Path
@@ -88,7 +103,7 @@ export interface Route<Path extends string = string> {
   readonly patch?: Method<Path>
   readonly post?: Method<Path>
   readonly delete?: Method<Path>
-  readonly upgrade?: Upgrade<Path>
+  readonly upgrade?: Upgrade<Path> | Takeover<Path>
 }
 
 /** The methods of a path as declared: each body is typed by its own schema. */
@@ -105,7 +120,7 @@ interface Declared<
   readonly patch?: Method<Path, Patch>
   readonly post?: Method<Path, Post>
   readonly delete?: Method<Path, Delete>
-  readonly upgrade?: Upgrade<Path>
+  readonly upgrade?: Upgrade<Path> | Takeover<Path>
 }
 
 /** Declares a path. Its parameters are typed from the braces in it, each body from its schema. */

@@ -2,23 +2,24 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { Failure, badRequest, explain, notFound, unavailable } from '#base/failure.ts'
-import type { Route, Upgrade } from './route.ts'
+import type { Route, Takeover, Upgrade } from './route.ts'
 import { auditedRequest, denialOf } from './audited.ts'
 import { STATUS_CODES } from './node-http.ts'
 import { errorBody, parseQuery, requestOf } from './router.ts'
+import type { Services } from './services.ts'
 import type { RouterOptions } from './router.ts'
 import { statusOf } from './status.ts'
 
 interface Target {
   readonly path: string
   readonly pattern: RegExp
-  readonly upgrade: Upgrade
+  readonly upgrade: Upgrade | Takeover
 }
 
 /** The most one websocket message may hold, in bytes. */
 const maxMessage = 16 << 20
 
-/** Takes over the connections of clients that ask for a websocket. To be called for the `upgrade` event of a server. */
+/** Takes over the connections of clients that ask for a websocket, or what else a path offers. To be called for the `upgrade` event of a server. */
 export function makeUpgrader(options: RouterOptions) {
   const targets = options.routes.flatMap(toTarget)
   const server = new WebSocketServer({ noServer: true, maxPayload: maxMessage, perMessageDeflate: false })
@@ -26,11 +27,13 @@ export function makeUpgrader(options: RouterOptions) {
   return (http: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy())
     open(options, targets, http, socket).then(
-      (accept) =>
+      (accept) => {
+        if ('protocol' in accept) return takeOver(accept, socket, head)
         server.handleUpgrade(http, socket, head, (websocket) => {
           websocket.on('error', () => websocket.terminate())
-          accept(websocket)
-        }),
+          accept.take(websocket)
+        })
+      },
       (error: unknown) => {
         if (!(error instanceof Failure))
           options.log.error('Upgrade failed', { path: http.url?.split('?', 1)[0], error: explain(error) })
@@ -38,6 +41,31 @@ export function makeUpgrader(options: RouterOptions) {
       },
     )
   }
+}
+
+interface TakenOver {
+  readonly protocol: string
+  readonly take: (socket: Duplex) => void
+}
+
+function takeOver({ protocol, take }: TakenOver, socket: Duplex, head: Buffer): void {
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${protocol}\r\nConnection: Upgrade\r\n\r\n`)
+  if (head.length > 0) socket.unshift(head)
+  take(socket)
+}
+
+/** Gets ready what takes the connection. */
+async function accepted(
+  upgrade: Upgrade | Takeover,
+  services: Services,
+  request: Parameters<Upgrade['open']>[1],
+): Promise<TakenOver | { readonly take: ReturnType<Upgrade['open']> }> {
+  const { upgrade: wanted = '' } = request.headers
+  const protocol = 'protocol' in upgrade ? upgrade.protocol : 'websocket'
+  if (wanted.toLowerCase() !== protocol)
+    throw badRequest(`Cannot take over the connection: expected "Upgrade: ${protocol}"`)
+  if ('protocol' in upgrade) return { protocol, take: await upgrade.open(services, request) }
+  return { take: upgrade.open(services, request) }
 }
 
 function toTarget(route: Route): Target[] {
@@ -70,7 +98,7 @@ async function open(options: RouterOptions, targets: readonly Target[], http: In
       trail.allowed()
       // Before it is opened: what the session is told of is to come true at once.
       await trail.onDisk()
-      const accept = upgrade.open(options.services, request)
+      const accept = await accepted(upgrade, options.services, request)
       void trail.answered({ status: 101 })
       socket.once('close', () => trail.closed())
       return accept

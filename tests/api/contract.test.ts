@@ -220,8 +220,8 @@ test('what a test leaves goes, and every method we serve has answered', async ()
 
   const served = servedPairs(routes)
   console.log(`${served.size} of the ${pairs.size} methods of LXD's API are served`)
-  // These two answer by websocket only.
-  const upgrades = ['GET /1.0/events', 'GET /1.0/operations/{}/websocket']
+  // These answer by taking the connection over only.
+  const upgrades = ['GET /1.0/events', 'GET /1.0/operations/{}/websocket', 'GET /1.0/instances/{}/sftp']
   assert.deepEqual(
     [...served].filter((pair) => !daemon.answered.has(pair) && !upgrades.includes(pair)),
     [],

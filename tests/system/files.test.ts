@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { after, before, test } from 'node:test'
+import { SftpClient } from '#guest/sftp-client.ts'
+import { openModes } from '#guest/sftp-packets.ts'
 import { imageFile } from '../image.ts'
 import { ok, RealDaemon, stockLxc } from '../real-daemon.ts'
 import { enterSandbox } from '../sandbox.ts'
@@ -83,4 +88,35 @@ test('the helper is root of the container and of nothing else', () => {
   lxc('file', 'push', '-q', '/tmp/mine', 'runs/root/owned')
   assert.match(refused('file', 'push', '-q', '/tmp/mine', 'runs/sys/kernel/mm/ksm/run'), /Error/)
   assert.match(refused('file', 'push', '-q', '/tmp/mine', 'runs/proc/sys/kernel/core_pattern'), /Error/)
+})
+
+test('a connection that is upgraded speaks SFTP', async () => {
+  const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
+  const headers = { connection: 'Upgrade', upgrade: 'sftp' }
+  request({ socketPath: '/var/lib/lxd/unix.socket', path: '/1.0/instances/runs/sftp', headers })
+    .on('upgrade', (_response, socket) => resolve(socket))
+    .on('response', (response) => reject(new Error(`status ${response.statusCode}`)))
+    .on('error', reject)
+    .end()
+  const socket = await promise
+  const client = new SftpClient(socket, socket)
+  const handle = await client.open('/root/by-sftp', openModes.write | openModes.create, { mode: 0o600 })
+  await client.write(handle, Readable.from([Buffer.from('text')]))
+  await client.close(handle)
+  assert.equal(lxc('exec', 'runs', '--', 'cat', '/root/by-sftp'), 'text')
+  assert.ok((await client.list('/root')).some(({ name }) => name.toString() === 'by-sftp'))
+  await assert.rejects(client.stat('/root/nothing'), { code: 'ENOENT' })
+  socket.destroy()
+})
+
+test('an instance that stops, starts and goes is not held up by who looks at its files', () => {
+  for (let round = 0; round < 3; round++) {
+    lxc('file', 'push', '-q', '/tmp/mine', 'privileged/root/mine')
+    lxc('stop', '-f', 'privileged')
+    lxc('file', 'pull', '-q', 'privileged/root/mine', '/tmp/mine')
+    lxc('start', 'privileged')
+  }
+  lxc('file', 'push', '-q', '/tmp/mine', 'privileged/root/mine')
+  lxc('delete', '-f', 'privileged')
+  assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes('/privileged'))
 })
