@@ -142,7 +142,6 @@ const known: readonly (readonly [name: string, ...needs: readonly string[]])[] =
   ['instance_nic_routed_neighbor_probe', 'device nic/routed ipv4.neighbor_probe'],
   ['images_target_project', 'POST /1.0/images', 'POST /1.0/images/{fingerprint}/export'],
   ['instance_file_head', 'HEAD /1.0/instances/{name}/files'],
-  ['instance_file_head', 'HEAD /1.0/instances/{name}/files'],
   ['resources_pci_vpd', 'GET /1.0/resources'],
   ['remote_token_expiry', 'server core.remote_token_expiry'],
 ]
