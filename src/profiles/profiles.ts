@@ -169,7 +169,7 @@ export class Profiles {
     if (after) {
       this.#validate(after)
       // Before devices of instances look at the host: what may not be used is not told of, either.
-      policy.check({ profile: after })
+      this.#checkPolicy(after, old ? 'update' : 'creation')
     }
     const users = old ? this.users(old) : []
     const renamed = old && after && old.name !== after.name
@@ -194,6 +194,15 @@ export class Profiles {
     const name = after?.name ?? old?.name ?? ''
     const context = renamed ? { context: { old_name: old.name } } : {}
     events.lifecycle({ action, source: `/1.0/profiles/${encodeURIComponent(name)}`, project, ...context, requestor })
+  }
+
+  #checkPolicy(profile: ProfileRecord, verb: 'creation' | 'update'): void {
+    try {
+      this.#options.policy.check({ profile })
+    } catch (cause) {
+      if (!(cause instanceof Failure) || cause.kind !== 'forbidden') throw cause
+      throw forbidden(`Failed checking if profile ${verb} allowed`, { cause })
+    }
   }
 
   #validate(profile: ProfileRecord): void {

@@ -106,6 +106,56 @@ lxc network show br0
 lxc profile show default
 lxc project show default
 lxc project info default
+lxc project create s -c restricted=true -c features.profiles=false
+lxc project create r -c restricted=true -c features.images=false
+lxc profile device add default root disk path=/ pool=pl --project r
+lxc init bb r1 -q --project r
+lxc config set r1 security.privileged=true --project r
+lxc config set r1 security.nesting=true --project r
+lxc config set r1 raw.lxc=lxc.environment=A=b --project r
+lxc config set r1 boot.host_shutdown_timeout=3 --project r
+lxc config set r1 security.idmap.base=2000000 --project r
+lxc config set r1 security.idmap.isolated=true --project r
+lxc config set r1 limits.kernel.nofile=5000 --project r
+lxc config set r1 linux.sysctl.net.ipv4.ip_forward=1 --project r
+lxc profile set default security.nesting=true --project r
+lxc config device add r1 d disk source=/tmp path=/mnt --project r
+lxc config device add r1 e nic nictype=bridged parent=br0 --project r
+lxc config device add r1 e nic network=br0 --project r
+lxc project set r restricted.networks.access nope
+lxc project set r restricted.devices.nic block
+lxc config device remove r1 e --project r
+lxc project set r restricted.networks.access nope
+lxc config device add r1 e nic network=br0 --project r
+lxc network show br0 --project r
+lxc project unset r restricted.networks.access
+lxc project set r restricted.containers.nesting allow
+lxc config set r1 security.nesting=true --project r
+lxc project set r restricted.containers.nesting block
+lxc project set r limits.containers 1
+lxc project unset r limits.containers
+lxc project set r limits.instances 1
+lxc project set r limits.instances 0
+lxc project set r limits.containers 0
+lxc project set r limits.memory 1GiB
+lxc config set r1 limits.memory=512MiB --project r
+lxc project set r limits.memory 1GiB
+lxc project set r limits.memory 100MiB
+lxc config set r1 limits.memory=2GiB --project r
+lxc config unset r1 limits.memory --project r
+lxc config set r1 limits.cpu=2 --project r
+lxc project set r limits.cpu 2
+lxc config set r1 limits.cpu=3 --project r
+lxc project set r limits.processes 100
+lxc project set r limits.disk 1GiB
+lxc project get r limits.cpu
+lxc project show r
+lxc project info r
+lxc query /1.0/projects/r/state
+lxc project unset r restricted
+lxc config set r1 security.privileged=true --project r
+lxc delete r1 --project r
+lxc project delete r
 lxc config set c2 security.protection.delete=true
 lxc config set c2 security.protection.delete=false
 lxc delete c2

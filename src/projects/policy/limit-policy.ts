@@ -23,8 +23,12 @@ export function hasLimits(rules: Rules): boolean {
 
 /** Throws a Failure that names the limit where a project would have more than it may. */
 export function checkLimits(project: LimitedProject): void {
-  for (const resource of shared) {
-    if (project.rules[`limits.${resource}`] !== undefined) checkEachSets(project, resource)
+  try {
+    for (const resource of shared)
+      if (project.rules[`limits.${resource}`] !== undefined) checkEachSets(project, resource)
+  } catch (cause) {
+    if (project.changed === 'project') throw cause
+    throw forbidden('Failed getting usage of project entities', { cause })
   }
   const usage = usageOf(project)
   for (const resource of resources) {

@@ -175,16 +175,23 @@ export class Policy {
   }
 
   /** What counts in a project, after a change. */
-  #content({ name }: ProjectRecord, proposal?: Proposal) {
-    const image = proposal && 'image' in proposal ? proposal.image : undefined
-    const network = proposal && 'network' in proposal ? proposal.network : undefined
-    const images = valuesOf(this.#images, name).filter((one) => one.fingerprint !== image?.fingerprint)
-    const networks = valuesOf(this.#networks, name).filter((one) => one.name !== network?.name)
+  #content({ name, config }: ProjectRecord, proposal?: Proposal) {
+    const networks = valuesOf(this.#networks, name).map((network) => network.name)
+    const added = proposal && 'network' in proposal ? [proposal.network.name] : []
     return {
       instances: this.#records(name, proposal).map((record) => this.#member(record, proposal)),
-      images: [...images, ...(image ? [image] : [])].reduce((total, { size }) => total + size, 0),
-      networks: networks.length + (network ? 1 : 0),
+      // LXD shows nowhere what images take; where it is limited, it has to be.
+      images: config['limits.disk'] ? this.#imageBytes(name, proposal) : 0,
+      networks: new Set([...networks, ...added]).size,
     }
+  }
+
+  #imageBytes(project: string, proposal?: Proposal): number {
+    const added = proposal && 'image' in proposal ? [proposal.image] : []
+    const sizes = [...valuesOf(this.#images, project), ...added].map(
+      ({ fingerprint, size }) => [fingerprint, size] as const,
+    )
+    return [...new Map(sizes).values()].reduce((total, size) => total + size, 0)
   }
 
   /** The instances of a project, after a change. */
@@ -201,7 +208,7 @@ export class Policy {
   }
 
   #checkRestrictions(project: ProjectRecord, rules: Rules, proposal: Proposal): void {
-    for (const subject of [...this.#profileSubjects(project, proposal), ...this.#members(project, proposal)]) {
+    for (const subject of [...this.#members(project, proposal), ...this.#profileSubjects(project, proposal)]) {
       this.#checkSubject(rules, subject, proposal)
     }
   }
