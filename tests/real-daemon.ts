@@ -50,9 +50,12 @@ export function ok({ code, stdout, stderr }: Result): string {
 /** This repository's daemon, on the sandbox's /var/lib/lxd. To be used inside a sandbox only. */
 export class RealDaemon {
   readonly #args: readonly string[]
+  readonly #through: readonly string[]
   #child: ChildProcess | undefined
 
-  constructor(options: { readonly group?: string } = {}) {
+  /** `through` is a program, with arguments, that runs what it is given further arguments of. */
+  constructor(options: { readonly group?: string; readonly through?: readonly string[] } = {}) {
+    this.#through = options.through ?? []
     this.#args = options.group === undefined ? ['--debug'] : ['--debug', '--group', options.group]
   }
 
@@ -69,7 +72,8 @@ export class RealDaemon {
   /** Starts the daemon and waits for nothing. */
   launch(): ChildProcess {
     const log = openSync(logFile, 'a')
-    this.#child = spawn(`${bin}lxd`, this.#args, { stdio: ['ignore', log, log], detached: true })
+    const [program = '', ...args] = [...this.#through, `${bin}lxd`, ...this.#args]
+    this.#child = spawn(program, args, { stdio: ['ignore', log, log], detached: true })
     closeSync(log)
     return this.#child
   }

@@ -3,6 +3,9 @@ import { Failure } from '#base/failure.ts'
 import type { Change, Changed, Compare, Entry, Json, Store } from './store.ts'
 import { View } from './view.ts'
 
+/** SQLite's code for a file that another process has locked (https://www.sqlite.org/rescode.html#busy). */
+const busy = 5
+
 /** The layout of the file this program writes. A file with a higher number is refused. */
 const schemaVersion = 1
 
@@ -26,7 +29,8 @@ export function openSqliteStore(file: string): Store {
     return new SqliteStore(database)
   } catch (error) {
     database.close()
-    throw error
+    if ((error as { errcode?: unknown }).errcode !== busy) throw error
+    throw new Failure('conflict', `Cannot open the database "${file}": LXD is already running`, { cause: error })
   }
 }
 

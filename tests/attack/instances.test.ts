@@ -1,45 +1,18 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { request } from 'node:http'
 import { after, before, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { imageFile } from '../image.ts'
+import { call, finish, socketPath } from '../local-api.ts'
+import type { LocalAnswer } from '../local-api.ts'
 import { ok, RealDaemon, runProgram, stockLxc } from '../real-daemon.ts'
 import { enterSandbox } from '../sandbox.ts'
 
 enterSandbox(import.meta)
 
-const socketPath = '/var/lib/lxd/unix.socket'
 const daemon = new RealDaemon({ group: 'lxd' })
 const lxc = (...args: readonly string[]): string => ok(stockLxc(...args))
-
-interface Answer {
-  readonly error: string
-  readonly operation: string
-  readonly metadata: unknown
-}
-
-async function call(method: string, path: string, body?: object): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const ask = request({ method, path, socketPath, agent: false })
-  ask.on('error', reject)
-  ask.on('response', (response) => {
-    response
-      .toArray()
-      .then((chunks) => resolve(JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as Answer), reject)
-  })
-  ask.end(body && JSON.stringify(body))
-  return await promise
-}
-
-/** Does something and waits until it is over; the error it ended with, or "". */
-async function finish(method: string, path: string, body?: object): Promise<string> {
-  const { error, operation } = await call(method, path, body)
-  if (error || !operation) return error
-  const { metadata, error: gone } = await call('GET', `${operation}/wait?timeout=60`)
-  return gone || (metadata as { err: string }).err
-}
 
 before(async () => {
   await daemon.start()
@@ -72,7 +45,7 @@ test('the secrets of a command are told to its starter only, and each opens one 
   const command = { command: ['cat'], 'wait-for-websocket': true }
   const started = await call('POST', '/1.0/instances/secretive/exec', command)
   const other = await call('POST', '/1.0/instances/curious/exec', command)
-  const secretsOf = ({ metadata }: Answer) =>
+  const secretsOf = ({ metadata }: LocalAnswer) =>
     (metadata as { metadata: { fds: Record<'0' | '1' | '2' | 'control', string> } }).metadata.fds
   const secrets = secretsOf(started)
   assert.equal(new Set(Object.values(secrets)).size, 4)

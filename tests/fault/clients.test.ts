@@ -2,47 +2,19 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { once } from 'node:events'
-import { request } from 'node:http'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { imageFile } from '../image.ts'
+import { call, finish, socketPath } from '../local-api.ts'
 import { ok, RealDaemon, runProgram, stockLxc, stockLxcLater } from '../real-daemon.ts'
 import { enterSandbox } from '../sandbox.ts'
 
 enterSandbox(import.meta)
 
-const socketPath = '/var/lib/lxd/unix.socket'
 const daemon = new RealDaemon()
 const lxc = (...args: readonly string[]): string => ok(stockLxc(...args))
-
-interface Answer {
-  readonly error: string
-  readonly operation: string
-  readonly metadata: unknown
-}
-
-async function call(method: string, path: string, body?: object): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const ask = request({ method, path, socketPath, agent: false })
-  ask.on('error', reject)
-  ask.on('response', (response) => {
-    response
-      .toArray()
-      .then((chunks) => resolve(JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as Answer), reject)
-  })
-  ask.end(body && JSON.stringify(body))
-  return await promise
-}
-
-/** Does something and waits until it is over; the error it ended with, or "". */
-async function finish(method: string, path: string, body?: object): Promise<string> {
-  const { error, operation } = await call(method, path, body)
-  if (error || !operation) return error
-  const { metadata, error: gone } = await call('GET', `${operation}/wait?timeout=60`)
-  return gone || (metadata as { err: string }).err
-}
 
 /** Resident memory of the daemon, in MiB. */
 function memory(): number {
