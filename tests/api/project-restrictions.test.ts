@@ -198,6 +198,7 @@ const attempts: Readonly<Record<string, Readonly<Record<string, Attempt>>>> = {
 /** Routes that write nothing that restrictions are about, and why. */
 const harmless: Readonly<Record<string, string>> = {
   'POST /1.0/instances/{name}/exec': 'runs a command',
+  'POST /1.0/instances/{name}/files': 'as above',
   'PUT /1.0/instances/{name}/state': 'starts and stops',
   'PUT /1.0/instances': 'starts and stops',
   'POST /1.0/projects': 'nothing is in a new project',
