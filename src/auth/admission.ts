@@ -4,7 +4,7 @@ import type { Requestor } from '#events/events.ts'
 import type { ClientCertificate, Fingerprint } from './client-certificate.ts'
 import { secretOfToken } from './join-tokens.ts'
 import type { JoinTokens } from './join-tokens.ts'
-import type { Throttle } from './throttle.ts'
+import type { Attempt, Throttle } from './throttle.ts'
 import type { TrustPassword } from './trust-password.ts'
 import type { TrustInput, TrustStore } from './trust-store.ts'
 
@@ -52,14 +52,14 @@ export class Admission {
 
   /** Trusts the certificate of someone who proves worthy. Who fails learns nothing but that. */
   async admit(applicant: Applicant): Promise<Fingerprint> {
-    const { trust, throttle } = this.#options
+    const { trust } = this.#options
     const { certificate, proof, wanted, address } = applicant
     // Before the proof is looked at: what is wrong here says nothing of it, and does not count.
     trust.checkNew(certificate)
     const secret = secretOfToken(proof)
     if (secret === undefined) trust.check(wanted)
 
-    const attempt = throttle.begin(hostOf(address))
+    const attempt = this.#begin(secret === undefined ? 'password' : 'token', address)
     if (attempt.delay > 0) await sleep(attempt.delay)
     try {
       const fingerprint =
@@ -69,6 +69,15 @@ export class Admission {
     } catch (error) {
       if (!(error instanceof WrongProof)) attempt.withdraw()
       throw error instanceof WrongProof ? error.failure : error
+    }
+  }
+
+  #begin(method: 'token' | 'password', address: string): Attempt {
+    try {
+      return this.#options.throttle.begin(hostOf(address))
+    } catch (error) {
+      this.#options.onFailure({ method, address, reason: 'refused after too many failures' })
+      throw error
     }
   }
 

@@ -200,6 +200,28 @@ test('a client may renew its own certificate, and nothing else of it', async () 
   assert.deepEqual((await as(renewed, 'GET', '/1.0/projects')).metadata, ['/1.0/projects/p1'])
 })
 
+test('groups follow a certificate that is renewed, and end with it', async () => {
+  const permission = { entity_type: 'server', url: '/1.0', entitlement: 'viewer' }
+  await daemon.ok('POST', '/1.0/auth/groups', { body: { name: 'watchers', permissions: [permission] } })
+  const pair = await trusted({ name: 'w', restricted: true })
+  assert.equal((await as(pair, 'GET', '/1.0/networks')).status, 404)
+  await daemon.ok('PUT', `/1.0/auth/identities/tls/${fingerprintOf(pair)}`, { body: { groups: ['watchers'] } })
+  assert.equal((await as(pair, 'GET', '/1.0/networks')).status, 200)
+
+  const renewed = clientCertificate()
+  assert.equal((await as(pair, 'PATCH', urlOf(pair), { certificate: renewed.certificate })).status, 200)
+  assert.equal((await as(pair, 'GET', '/1.0/networks')).status, 403)
+  assert.equal((await as(renewed, 'GET', '/1.0/networks')).status, 200)
+  // Who may see everything may still change nothing.
+  assert.equal((await as(renewed, 'PATCH', urlOf(renewed), { restricted: false })).status, 403)
+
+  await daemon.ok('DELETE', urlOf(renewed))
+  await daemon.ok('POST', '/1.0/certificates', {
+    body: { type: 'client', certificate: renewed.certificate, restricted: true },
+  })
+  assert.equal((await as(renewed, 'GET', '/1.0/networks')).status, 404)
+})
+
 test('the type of a certificate never changes, whoever asks', async () => {
   const pair = await trusted({ type: 'metrics' })
   for (const type of ['client', 'server', '']) {

@@ -1,7 +1,7 @@
 /** Attacks on who is trusted, by clients that reach the API over TLS: each with a control that gets in. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -53,6 +53,14 @@ async function makeToken(input: object = {}): Promise<string> {
 
 const admit = (pair: CertificatePair, password: string, more: object = {}) =>
   as(pair, 'POST', '/1.0/certificates', { type: 'client', password, ...more })
+
+/** All that the audit log has. */
+function readAudit(): string {
+  const directory = join(daemon.directory, 'audit')
+  return readdirSync(directory)
+    .map((name) => readFileSync(join(directory, name), 'utf8'))
+    .join('')
+}
 
 test('of fifty who use one token at once, one gets in', async () => {
   await set({ 'core.auth_failures_limit': '0' })
@@ -133,10 +141,14 @@ test('guessing ends soon, for the right password too, and nobody who is trusted 
     (await Promise.all(guesses.map((one) => admit(clientCertificate(), one)))).map(({ status }) => status)
   const guesses = Array.from({ length: 10 }, (_, number) => `g${number}`)
 
+  const heard: string[] = []
+  using _ = daemon.daemon.services.events.subscribe((event) => heard.push(JSON.stringify(event)))
   const found = await guess(guesses)
   assert.deepEqual([found.filter((one) => one === 403).length, found.filter((one) => one === 429).length], [6, 4])
   assert.deepEqual(await guess(['g9', await makeToken()]), [429, 429])
   assert.equal(await isTrusted(pair), true)
+  const told = (reason: string) => heard.filter((text) => text.includes(`Authentication failure: ${reason}`)).length
+  assert.deepEqual([told('wrong password'), told('refused after too many failures')], [6, 6])
 
   // The control: without the limit, the guess is found.
   await set({ 'core.auth_failures_limit': '0' })
@@ -183,6 +195,27 @@ async function withAuthority(files: Readonly<Record<string, string>>): Promise<v
   }
   await daemon.open()
 }
+
+test('neither log nor database nor events ever have a token or a password', async () => {
+  const heard: string[] = []
+  using _ = daemon.daemon.services.events.subscribe((event) => heard.push(JSON.stringify(event)))
+  const token = await makeToken({ name: 'telltale' })
+  const { secret } = JSON.parse(Buffer.from(token, 'base64').toString()) as { secret: string }
+  await set({ 'core.trust_password': 'correct horse' })
+  const answers = []
+  for (const proof of ['battery staple', 'correct horse', token]) answers.push(await admit(clientCertificate(), proof))
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [403, 201, 201],
+  )
+  await set({ 'core.trust_password': '' })
+  const files = ['lxd.db', 'lxd.db-wal'].map((name) => readFileSync(join(daemon.directory, 'database', name), 'latin1'))
+  const all = [readAudit(), ...files, ...heard].join('\n')
+  // The control: what is no secret is there.
+  assert.match(all, /telltale/)
+  assert.match(all, /wrong password/)
+  for (const one of [token, secret, 'battery staple', 'correct horse']) assert.ok(!all.includes(one), one)
+})
 
 test('with a certificate authority nobody gets around it: not by an old entry, not by a forged name, not revoked', async () => {
   const old = await trusted()
