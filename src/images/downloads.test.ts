@@ -14,6 +14,7 @@ import { makeCertificate } from '#base/certificate.ts'
 import { silentLog } from '#base/log.ts'
 import { Events } from '#events/events.ts'
 import { run } from '#host/run.ts'
+import { Operations } from '#operations/operations.ts'
 import { defaultProfileOf } from '#profiles/default-profile.ts'
 import { Profiles } from '#profiles/profiles.ts'
 import { fakePolicy } from '#projects/policy/fake-policy.ts'
@@ -24,6 +25,7 @@ import { Downloads } from './downloads.ts'
 import type { FetchRequest, RemoteSource } from './downloads.ts'
 import { Images } from './images.ts'
 import { Outbound } from './outbound.ts'
+import { ImageRefresh } from './refresh.ts'
 
 const metadata = 'architecture: amd64\ncreation_date: 1700000000\nproperties: { os: busybox }\n'
 const image = tar([file('metadata.yaml', metadata), directory('rootfs'), file('rootfs/x', 'x'.repeat(99_999))])
@@ -441,4 +443,65 @@ test('what an instance needs is looked for here first, and then is not asked for
 
   const kept = await downloads.fetch(wanted(), {})
   assert.equal(kept.cached, false, 'one that someone asked for by itself is kept')
+})
+
+test('a refresh puts the newest image in the place of the old, with its aliases and profiles, in one step', async () => {
+  const first = await downloads.fetch(wanted({}, { public: true, aliases: [{ name: 'mine', description: 'd' }] }), {})
+  const operations = new Operations({ events: new Events({ log: silentLog }), log: silentLog })
+  const settings = { interval: 6, expiry: 10 }
+  const projects = () => ['default']
+  const refresh = new ImageRefresh({
+    images,
+    downloads,
+    operations,
+    log: silentLog,
+    projects,
+    settings: () => settings,
+  })
+  assert.equal((await refresh.refresh(first, {})).fingerprint, fingerprint, 'nothing is newer')
+
+  const newer = tar([file('metadata.yaml', metadata), directory('rootfs'), file('rootfs/x', 'new')])
+  const hash = createHash('sha256').update(newer).digest('hex')
+  answers['/1.0/images/aliases/one'] = json({ name: 'one', target: hash })
+  answers[`/1.0/images/${hash}`] = json({ ...described, fingerprint: hash, size: newer.length })
+  answers[`/1.0/images/${hash}/export`] = (_request, response) => response.end(newer)
+  await refresh.doWhatIsDue()
+  await Promise.all(operations.list().map(({ done }) => done))
+
+  const [now, ...others] = images.list('default')
+  assert.deepEqual([now?.fingerprint, others.length], [hash, 0])
+  assert.deepEqual([now?.public, now?.autoUpdate, now?.cached, now?.profiles], [true, true, false, ['default']])
+  assert.equal(images.aliases.get('default', 'mine').target, hash)
+  assertClean()
+
+  answers[`/1.0/images/aliases/one`] = json({ name: 'one', target: fingerprint })
+  answers[`/1.0/images/${fingerprint}/export`] = (_request, response) => response.end('other bytes')
+  await assert.rejects(refresh.refresh(now ?? first, {}), /fingerprints don't match/)
+  assert.equal(images.aliases.get('default', 'mine').target, hash, 'the old one stays where the new one is none')
+  assertClean()
+})
+
+test('images that were only fetched for an instance go when nobody has used them for long, others stay', async () => {
+  const operations = new Operations({ events: new Events({ log: silentLog }), log: silentLog })
+  const settings = () => ({ interval: 0, expiry: 10 })
+  const refresh = new ImageRefresh({
+    images,
+    downloads,
+    operations,
+    log: silentLog,
+    projects: () => ['default'],
+    settings,
+  })
+  const day = 86_400_000
+  await downloads.obtain(wanted({}, { cached: true }), {})
+
+  await refresh.removeExpired(Date.now() + 9 * day)
+  assert.equal(images.list('default').length, 1)
+  await refresh.removeExpired(Date.now() + 11 * day)
+  assert.equal(images.list('default').length, 0)
+  assertClean()
+
+  await downloads.fetch(wanted(), {})
+  await refresh.removeExpired(Date.now() + 11 * day)
+  assert.equal(images.list('default').length, 1)
 })
