@@ -82,3 +82,6 @@ for (const [name, samples] of Object.entries({ LXD: peer, overlay, dir })) {
   const client = median(samples['lxc list, our client']) / median(samples['lxc list, stock client'])
   console.log(`lxc list, our client to the stock client, on ${name}: ${client.toFixed(2)} (target 2.5)`)
 }
+
+console.log()
+await import('./remote.ts')
