@@ -2,6 +2,7 @@ import { allows, isServerAction } from '#auth/authorize.ts'
 import type { Identity } from '#auth/identity.ts'
 import type { Answered, AuditedRequest } from '#audit/audit.ts'
 import { Failure } from '#base/failure.ts'
+import { isForKnown } from './decide.ts'
 import type { Reply } from './reply.ts'
 import type { Access } from './route.ts'
 
@@ -18,7 +19,7 @@ export function auditedRequest(request: {
 }): AuditedRequest {
   const { identity, method, route, params, query } = request
   const { path, access, projectParam } = route
-  const inProject = access !== 'untrusted' && access !== 'authenticated' && !isServerAction(access)
+  const inProject = access !== 'untrusted' && !isForKnown(access) && !isServerAction(access)
   const named = (projectParam === undefined ? undefined : params[projectParam]) ?? query['project']
   return {
     actor: identity,

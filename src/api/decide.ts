@@ -44,17 +44,18 @@ export function decide(identity: Identity, asked: Asked, projects: ProjectFacts)
       throw unknownProject(inQuery)
     return identity.trusted && views(inQuery ?? 'default')
   }
-  if (access !== 'authenticated' && isServerAction(access)) {
+  if (!isForKnown(access) && isServerAction(access)) {
     if (!allows(identity, access)) throw notAuthorized()
     if (inQuery !== undefined && !projects.has(inQuery)) throw unknownProject(inQuery)
     return true
   }
   // A certificate for metrics is good for metrics.
   if (!identity.trusted || identity.grants.some(({ role }) => role === 'metrics')) throw notAuthorized()
+  if (access === 'member' && identity.grants.length === 0) throw notAuthorized()
   const denied = !allows(identity, 'view-server')
   if (inQuery !== undefined && !views(inQuery)) throw unknownProject(inQuery, denied)
   if (inPath !== undefined && !views(inPath)) throw new Failure('not-found', 'Project not found', { denied })
-  if (access === 'authenticated' || (allProjects && access === 'view')) return true
+  if (isForKnown(access) || (allProjects && access === 'view')) return true
 
   const project = inPath ?? inQuery ?? 'default'
   if (!views(project)) throw unknownProject(project, denied)
@@ -63,6 +64,11 @@ export function decide(identity: Identity, asked: Asked, projects: ProjectFacts)
     throw notAuthorized()
   }
   return true
+}
+
+/** Whether a route is open to clients for what they are rather than for what they may do in a project. */
+export function isForKnown(access: Access): access is 'authenticated' | 'member' {
+  return access === 'authenticated' || access === 'member'
 }
 
 /** What strangers are told, whatever they ask for, and others of what they may not do. */

@@ -144,6 +144,8 @@ const known: readonly (readonly [name: string, ...needs: readonly string[]])[] =
   ['instance_file_head', 'HEAD /1.0/instances/{name}/files'],
   ['resources_pci_vpd', 'GET /1.0/resources'],
   ['remote_token_expiry', 'server core.remote_token_expiry'],
+  ['oidc', 'server oidc.issuer', 'server oidc.client.id', 'server oidc.audience'],
+  ['oidc_groups_claim', 'server oidc.groups.claim'],
 ]
 
 /** The keys there are, by what they configure: `instance`, `network`, `pool`, `device nic/bridged` and so on. */

@@ -10,9 +10,9 @@ import type { Services } from './services.ts'
 
 /**
  * Who may call a method. `untrusted`: anyone. `authenticated`: any client the server knows; the handler shows it what
- * it may see. Else: who may do this, in the project of the request or with the server.
+ * it may see. `member`: the same, if it may do anything anywhere. Else: who may do this, in the project of the request or with the server.
  */
-export type Access = 'untrusted' | 'authenticated' | Action
+export type Access = 'untrusted' | 'authenticated' | 'member' | Action
 
 /** The names between braces in a path: `Params<'/1.0/instances/{name}'>` has `name`. */
 export type Params<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`

@@ -5,7 +5,7 @@ import type { Audit } from '#audit/audit.ts'
 import { allows } from '#auth/authorize.ts'
 import type { Identity } from '#auth/identity.ts'
 import type { OpenSessions } from '#auth/open-sessions.ts'
-import { explain, Failure, notFound, notImplemented, unavailable } from '#base/failure.ts'
+import { explain, Failure, kindOf, notFound, notImplemented, unavailable } from '#base/failure.ts'
 import type { Log } from '#base/log.ts'
 import { decode } from '#schema/decode.ts'
 import { answeredWith, auditedRequest, denialOf } from './audited.ts'
@@ -25,6 +25,8 @@ export interface RouterOptions {
   /** Whether the daemon has come up; before that only `early` methods answer. */
   readonly ready: () => boolean
   readonly identify: (request: IncomingMessage) => Promise<Identity>
+  /** The headers that tell a client with status 401 how to prove who it is. */
+  readonly challenge?: () => Readonly<Record<string, string>>
   readonly projects: ProjectFacts
   readonly audit: Pick<Audit, 'request'>
   /** Websockets are told of here, to be ended when their client may less than it might. */
@@ -87,8 +89,9 @@ async function answer(options: RouterOptions, method: MethodOfPath, http: Fastif
   try {
     if (!method.early && !options.ready()) throw unavailable('LXD daemon is starting up')
     const identity = await options.identify(http.raw).catch((error: unknown) => {
+      if (kindOf(error) === 'unauthorized') void reply.headers(options.challenge?.() ?? {})
       // Who nobody is gets an answer, and no more of the daemon.
-      void reply.header('connection', 'close')
+      else void reply.header('connection', 'close')
       throw error
     })
     // The path only: a query may hold secrets.

@@ -1,5 +1,6 @@
 import type { Groups } from '#auth/groups.ts'
 import type { Identities } from '#auth/identities.ts'
+import type { Oidc } from '#auth/oidc/oidc.ts'
 import type { ProviderGroups } from '#auth/provider-groups.ts'
 import type { Audit } from '#audit/audit.ts'
 import type { Admission } from '#auth/admission.ts'
@@ -34,6 +35,7 @@ export interface Services {
   readonly groups: Groups
   readonly identities: Identities
   readonly providerGroups: ProviderGroups
+  readonly oidc: Oidc
   readonly images: Images
   readonly downloads: Downloads
   readonly imageRefresh: ImageRefresh

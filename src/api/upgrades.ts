@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import { Failure, badRequest, explain, notFound, unavailable } from '#base/failure.ts'
+import { Failure, badRequest, explain, kindOf, notFound, unavailable } from '#base/failure.ts'
 import type { Route, Takeover, Upgrade } from './route.ts'
 import { auditedRequest, denialOf } from './audited.ts'
 import { STATUS_CODES } from './node-http.ts'
@@ -37,7 +37,8 @@ export function makeUpgrader(options: RouterOptions) {
       (error: unknown) => {
         if (!(error instanceof Failure))
           options.log.error('Upgrade failed', { path: http.url?.split('?', 1)[0], error: explain(error) })
-        refuse(socket, error)
+        const challenge = kindOf(error) === 'unauthorized' ? options.challenge?.() : undefined
+        refuse(socket, error, statusOf(error), challenge)
       },
     )
   }
@@ -119,10 +120,16 @@ function decodeAll(groups: Readonly<Record<string, string>>): Record<string, str
 }
 
 /** Answers a client that asked for a websocket with an error, and ends the connection. */
-export function refuse(socket: Duplex, error: unknown, code = statusOf(error)): void {
+export function refuse(
+  socket: Duplex,
+  error: unknown,
+  code = statusOf(error),
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const body = `${JSON.stringify(errorBody(code, error))}\n`
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(
-    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nContent-Type: application/json\r\n` +
+    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nContent-Type: application/json\r\n${more.join('')}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
 }

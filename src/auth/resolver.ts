@@ -6,12 +6,14 @@ import type { Connections } from './connections.ts'
 import type { Identity } from './identity.ts'
 import type { LocalUsers, Peer } from './local-users.ts'
 import { noMemberships, stranger } from './identity.ts'
+import type { Oidc } from './oidc/oidc.ts'
 import type { RemoteClients } from './remote-clients.ts'
 
 export interface ResolverOptions {
   readonly connections: Connections
   readonly localUsers: LocalUsers
   readonly remoteClients: RemoteClients
+  readonly oidc: Oidc
 }
 
 /** The one way from a request to who sends it. What can't be proved is a stranger's. */
@@ -19,6 +21,7 @@ export class IdentityResolver {
   readonly #connections: Connections
   readonly #localUsers: LocalUsers
   readonly #remoteClients: RemoteClients
+  readonly #oidc: Oidc
   readonly #local = new WeakMap<Socket, Identity>()
   readonly #peers = new WeakMap<Socket, Peer>()
 
@@ -26,15 +29,18 @@ export class IdentityResolver {
     this.#connections = options.connections
     this.#localUsers = options.localUsers
     this.#remoteClients = options.remoteClients
+    this.#oidc = options.oidc
   }
 
-  async resolve({ socket }: IncomingMessage): Promise<Identity> {
+  async resolve({ socket, headers }: IncomingMessage): Promise<Identity> {
     const connection = this.#connections.get(socket)
     if (connection?.door === 'unix') return this.#administrator(socket)
     if (connection?.door === 'unix-user') return await this.#localUser(socket)
     const isRemote = connection?.door === 'tls' || connection?.door === 'metrics'
-    if (isRemote) return this.#remoteClients.identify(socket, connection.address)
-    return stranger(connection?.address ?? '')
+    if (!isRemote) return stranger(connection?.address ?? '')
+    const { authorization } = headers
+    const user = authorization === undefined ? undefined : await this.#oidc.identify(authorization, connection.address)
+    return user ?? this.#remoteClients.identify(socket, connection.address)
   }
 
   /** Anyone can connect here. Who may nothing is told so, whatever they ask for. */

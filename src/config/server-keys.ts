@@ -2,6 +2,7 @@ import { parseCidr } from '#base/address.ts'
 import { parseSize } from '#base/size.ts'
 import { bool, integer, list, size, string } from './key.ts'
 import { listenerKeys } from './listener-keys.ts'
+import { oidcKeys } from './oidc-keys.ts'
 import { trustKeys } from './trust-keys.ts'
 
 /** Every key of the server's configuration that has an effect. */
@@ -32,6 +33,7 @@ export const serverKeys = {
     live: true,
   }),
   ...listenerKeys,
+  ...oidcKeys,
   ...trustKeys,
   'core.shutdown_timeout': integer({
     doc: 'How many minutes operations get to end when the daemon shuts down.',

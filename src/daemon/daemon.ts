@@ -112,10 +112,10 @@ function socketOf(directory: string): string {
 
 async function serve(options: DaemonOptions, parts: Parts, services: Services, ready: () => boolean) {
   const { directory, gid, descriptor } = options
-  const { store, access, groups, log, remoteClients } = parts
+  const { store, access, groups, log, remoteClients, oidc } = parts
   const localUsers = new LocalUsers({ store, access, groups, log, run: options.host.run, gid })
   const connections = new Connections({ admit: new LocalAdmission(localUsers).admit })
-  const resolver = new IdentityResolver({ connections, localUsers, remoteClients })
+  const resolver = new IdentityResolver({ connections, localUsers, remoteClients, oidc })
   const routerOptions: RouterOptions = {
     routes,
     services,
@@ -127,6 +127,7 @@ async function serve(options: DaemonOptions, parts: Parts, services: Services, r
       return identity
     },
     projects: parts.projects,
+    challenge: () => oidc.challenge(),
     sessions: new OpenSessions(store),
     audit: parts.audit,
   }

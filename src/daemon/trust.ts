@@ -3,6 +3,8 @@ import type { OnAuthenticationFailure } from '#auth/admission.ts'
 import { JoinTokens } from '#auth/join-tokens.ts'
 import type { AccessStore } from '#auth/access-store.ts'
 import type { Groups } from '#auth/groups.ts'
+import type { Identities } from '#auth/identities.ts'
+import { Oidc } from '#auth/oidc/oidc.ts'
 import { Pki } from '#auth/pki.ts'
 import { RemoteClients } from '#auth/remote-clients.ts'
 import { Throttle } from '#auth/throttle.ts'
@@ -26,6 +28,7 @@ export interface TrustOptions {
   readonly operations: Operations
   readonly access: AccessStore
   readonly groups: Groups
+  readonly identities: Identities
   readonly audit: Audit
   readonly serverConfig: ServerConfig
   readonly environment: Environment
@@ -33,8 +36,8 @@ export interface TrustOptions {
 
 /** Who is trusted, and how one becomes it. */
 export async function makeTrust(options: TrustOptions) {
-  const { directory, store, events, log, warnings, operations, serverConfig, environment, access, groups, audit } =
-    options
+  const { directory, store, events, log, warnings, operations, serverConfig, environment } = options
+  const { access, groups, identities, audit } = options
   const onFailure: OnAuthenticationFailure = (failure) => {
     log.warn('Failed authentication', { ...failure })
     audit.loginFailed(failure)
@@ -55,6 +58,7 @@ export async function makeTrust(options: TrustOptions) {
     onRefused: ({ address, fingerprint, reason }) =>
       onFailure({ method: 'certificate', address, id: fingerprint, reason }),
   })
+  const oidc = new Oidc({ settings: () => serverConfig.values(), groups, identities, log, onFailure })
   const tokens = new JoinTokens({
     operations,
     server: () => {
@@ -70,5 +74,5 @@ export async function makeTrust(options: TrustOptions) {
     expiry: () => serverConfig.values()['core.auth_failures_expiry'],
   })
   const admission = new Admission({ trust, tokens, password: trustPassword, throttle, onFailure })
-  return { pki, trust, tokens, trustPassword, admission, remoteClients, throttle, onFailure }
+  return { pki, trust, tokens, trustPassword, admission, remoteClients, oidc, throttle, onFailure }
 }

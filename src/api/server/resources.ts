@@ -5,7 +5,7 @@ import { route } from '../route.ts'
 export const resources = route('/1.0/resources', {
   get: {
     doc: 'Get the hardware of the host.',
-    access: 'authenticated',
+    access: 'member',
     reply: Resources,
     handle: async (services) => sync(await services.readResources()),
   },

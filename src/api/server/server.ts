@@ -9,14 +9,14 @@ function etag(services: Services): unknown {
   return [services.serverConfig.shown()]
 }
 
-function publicPart({ extensions }: Services, trusted: boolean): ServerUntrusted {
+function publicPart({ extensions, oidc }: Services, trusted: boolean): ServerUntrusted {
   return {
     api_extensions: [...extensions],
     api_status: 'stable',
     api_version: '1.0',
     auth: trusted ? 'trusted' : 'untrusted',
     public: false,
-    auth_methods: ['tls'],
+    auth_methods: oidc.rules() ? ['tls', 'oidc'] : ['tls'],
   }
 }
 
@@ -28,6 +28,8 @@ export const server = route('/1.0', {
     reply: Server,
     handle(services, { identity, may, project }) {
       if (!identity.trusted) return sync(publicPart(services, false))
+      // Who may nothing anywhere is told that it is known, and no more.
+      if (identity.grants.length === 0) return sync(publicPart(services, true))
       const shown: Server = {
         config: may('view-server') ? { ...services.serverConfig.shown() } : {},
         ...publicPart(services, true),

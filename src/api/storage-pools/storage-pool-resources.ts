@@ -5,7 +5,7 @@ import { route } from '../route.ts'
 export const storagePoolResources = route('/1.0/storage-pools/{name}/resources', {
   get: {
     doc: 'Get how full a storage pool is.',
-    access: 'authenticated',
+    access: 'member',
     reply: ResourcesStoragePool,
     async handle({ pools }, { params }) {
       const usage: ResourcesStoragePool = await pools.resources(params.name)

@@ -32,7 +32,7 @@ function etag({ name, driver, description, config }: PoolRecord): unknown {
 export const storagePool = route('/1.0/storage-pools/{name}', {
   get: {
     doc: 'Get a storage pool.',
-    access: 'authenticated',
+    access: 'member',
     reply: StoragePool,
     async handle(services, request) {
       const record = services.pools.get(request.params.name)

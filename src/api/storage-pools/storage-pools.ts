@@ -8,7 +8,7 @@ import { storagePoolJson } from './storage-pool.ts'
 export const storagePools = route('/1.0/storage-pools', {
   get: {
     doc: 'List the storage pools.',
-    access: 'authenticated',
+    access: 'member',
     reply: listOf(StoragePool),
     async handle(services, request) {
       const records = services.pools.list()
