@@ -294,6 +294,19 @@ project set p1 user.a=2
 project get p1 user.a
 project edit p1 < config:\\n  features.images: "true"\\n  features.profiles: "true"\\n  features.storage.volumes: "true"\\n  user.a: 3\\ndescription: edited\\n
 project show p1
+project set p1 limits.instances=5 limits.memory=1GiB
+project set p1 limits.processes 10
+project set p1 restricted=true restricted.devices.nic=block restricted.networks.access=n1,n2
+project get p1 limits.memory
+project get p1 restricted.devices.nic
+project show p1
+project info p1
+project info p1 -f csv
+project info p1 -f json
+project info p1 -f yaml
+project unset p1 limits.memory
+project unset p1 restricted.networks.access
+project show p1
 project switch p1
 list
 project switch default

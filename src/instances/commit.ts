@@ -121,6 +121,9 @@ export class InstanceCommit {
     notes: { readonly volatile?: Config } & Partial<Pick<InstanceRecord, 'phase' | 'lastUsedAt' | 'pool'>>,
   ): Promise<Stored<InstanceRecord>> {
     const { volatile = {}, ...fields } = notes
+    // No policy is asked here, so nothing else may come this way.
+    const foreign = Object.keys(volatile).find((key) => !key.startsWith('volatile.'))
+    if (foreign !== undefined) throw new Error(`Cannot note "${foreign}": expected a volatile key`)
     const before = this.#records.get(project, name)
     if (!before) throw notFound('Instance not found')
     const config = withoutEmpty({ ...before.value.config, ...volatile })

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
 import { routes } from '#api/all.ts'
 import { instanceKeys } from '#instances/features/all.ts'
@@ -198,7 +200,7 @@ const attempts: Readonly<Record<string, Readonly<Record<string, Attempt>>>> = {
 /** Routes that write nothing that restrictions are about, and why. */
 const harmless: Readonly<Record<string, string>> = {
   'POST /1.0/instances/{name}/exec': 'runs a command',
-  'POST /1.0/instances/{name}/files': 'as above',
+  'POST /1.0/instances/{name}/files': 'writes into a root file system',
   'PUT /1.0/instances/{name}/state': 'starts and stops',
   'PUT /1.0/instances': 'starts and stops',
   'POST /1.0/projects': 'nothing is in a new project',
@@ -235,6 +237,31 @@ test('every route that writes what is in projects is tried here, or is said to b
     Object.keys(attempts).filter((pair) => !pairs.includes(pair)),
     [],
   )
+})
+
+test('only the commit function of each entity writes its records', () => {
+  const src = fileURLToPath(new URL('../../src/', import.meta.url))
+  const writers = globSync('**/*.ts', { cwd: src }).filter((path) => {
+    const text = readFileSync(join(src, path), 'utf8')
+    const ruled = /\b(instance|profile|project|image|network)Records\(/.test(text)
+    return ruled && text.includes('.put(') && !path.endsWith('.test.ts')
+  })
+  assert.deepEqual(writers.toSorted(), [
+    // These two write other records; what they read of projects and networks is not theirs to write.
+    'auth/access-store.ts',
+    'auth/trust-store.ts',
+    'images/aliases.ts',
+    'images/images.ts',
+    'instances/commit.ts',
+    // Makes the writes of a rename, which go into the commit of the profile.
+    'instances/profile-users.ts',
+    'networks/networks.ts',
+    // Makes the writes that go into the commit of the project.
+    'profiles/default-profile.ts',
+    'profiles/profiles.ts',
+    'projects/projects.ts',
+    'storage/pools.ts',
+  ])
 })
 
 test('every restriction is tried here, or what it restricts is not there', () => {
