@@ -8,12 +8,9 @@ declare const fingerprint: unique symbol
 /** The SHA-256 of a certificate: 64 hex digits in lower case. */
 export type Fingerprint = string & { readonly [fingerprint]: true }
 
-/** A certificate that was read and found usable. */
+/** A certificate and what it is known by. */
 export interface ClientCertificate {
   readonly fingerprint: Fingerprint
-  /** As PEM, this certificate and nothing else. */
-  readonly pem: string
-  readonly commonName: string
   readonly x509: X509Certificate
 }
 
@@ -37,18 +34,22 @@ export function readCertificate(field: string, text: string): ClientCertificate 
     throw invalid(field, 'expected an X.509 certificate')
   }
   if (!x509.raw.equals(der)) throw invalid(field, 'more follows after the certificate')
-  checkKey(field, x509)
-  return toClientCertificate(x509)
+  const certificate = toClientCertificate(x509)
+  checkKey(field, certificate)
+  return certificate
 }
 
 /** Gives a parsed certificate the form we handle certificates in. */
 export function toClientCertificate(x509: X509Certificate): ClientCertificate {
-  const names = [x509.toLegacyObject().subject?.CN].flat()
-  return {
-    fingerprint: x509.fingerprint256.replaceAll(':', '').toLowerCase() as Fingerprint,
-    pem: x509.toString(),
-    commonName: names[0] ?? '',
-    x509,
+  return { fingerprint: x509.fingerprint256.replaceAll(':', '').toLowerCase() as Fingerprint, x509 }
+}
+
+/** The name in a certificate, for people; empty where it has none that can be read. */
+export function commonNameOf({ x509 }: ClientCertificate): string {
+  try {
+    return [x509.toLegacyObject().subject?.CN].flat()[0] ?? ''
+  } catch {
+    return ''
   }
 }
 
@@ -78,7 +79,8 @@ function fromBase64(field: string, text: string): Buffer {
   return Buffer.from(packed, 'base64')
 }
 
-function checkKey(field: string, x509: X509Certificate): void {
+/** Throws a bad-request Failure where the key of a certificate is weak, or of a kind that TLS doesn't know. */
+export function checkKey(field: string, { x509 }: ClientCertificate): void {
   let key: KeyObject
   try {
     key = x509.publicKey

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { badRequest, explain } from '#base/failure.ts'
 import type { Log } from '#base/log.ts'
 import type { ClientCertificate } from './client-certificate.ts'
-import { hasUnknownExtensions, isSignedBy, readRevocationList, subjectOf } from './signed.ts'
+import { hasUnknownExtensions, isSignedBy, readRevocationList, serialOf, subjectOf } from './signed.ts'
 import type { RevocationList } from './signed.ts'
 
 interface Authority {
@@ -97,7 +97,7 @@ export class Pki {
       ({ x509: ca }) => x509.checkIssued(ca) && isCurrent(ca, now) && isSignedBy(x509.raw, ca.publicKey),
     )
     if (!authority) return 'it is not signed by the certificate authority of the server'
-    const serial = BigInt(`0x${x509.serialNumber}`)
+    const serial = serialOf(x509.raw)
     if (authority.revocations.some(({ serials }) => serials.has(serial))) return 'it has been revoked'
     // Without the extension a certificate may be used for anything (RFC 5280 section 4.2.1.12).
     const usage: readonly string[] | undefined = x509.keyUsage

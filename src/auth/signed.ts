@@ -49,6 +49,12 @@ export function subjectOf(certificate: Buffer): Buffer {
   return subject.whole
 }
 
+/** The serial number of a certificate. */
+export function serialOf(certificate: Buffer): bigint {
+  const fields = bodyOf(certificate)
+  return readInteger(fields[fields[0]?.tag === tags.context0 ? 1 : 0])
+}
+
 /** Whether a certificate has a critical extension that we don't know: then it must not be used (section 4.2). */
 export function hasUnknownExtensions(certificate: Buffer): boolean {
   const extensions = bodyOf(certificate).find(({ tag }) => tag === tags.context3)

@@ -7,7 +7,7 @@ import type { ProjectRecord } from '#store/project-record.ts'
 import type { Stored } from '#store/records.ts'
 import type { Change, Store } from '#store/store.ts'
 import type { AccessStore } from './access-store.ts'
-import { checkValidity } from './client-certificate.ts'
+import { checkKey, checkValidity, commonNameOf } from './client-certificate.ts'
 import type { ClientCertificate, Fingerprint } from './client-certificate.ts'
 
 /** What is said of a certificate besides what is in it. */
@@ -89,9 +89,10 @@ export class TrustStore {
     await this.#commit({ before, requestor })
   }
 
-  /** Throws where a certificate can not be added: it is trusted already, out of date or of the wrong authority. */
+  /** Throws where a certificate can not be added: trusted already, weak, out of date or of the wrong authority. */
   checkNew(certificate: ClientCertificate): void {
     if (this.get(certificate.fingerprint)) throw conflict('Certificate already in trust store')
+    checkKey('certificate', certificate)
     checkValidity('certificate', certificate, (this.#options.now ?? Date.now)())
     this.#options.checkIssuer?.(certificate)
   }
@@ -125,6 +126,9 @@ export class TrustStore {
         compare: [
           ...(before ? [this.#records.expect(before.revision, before.value.fingerprint)] : []),
           ...(after && old?.fingerprint !== after.fingerprint ? [this.#records.expect(0, after.fingerprint)] : []),
+          ...(after?.projects ?? []).map((name) =>
+            this.#projects.expect(this.#projects.get(name)?.revision ?? 0, name),
+          ),
         ],
       }
     })
@@ -171,10 +175,14 @@ function sayings(input: TrustInput & { readonly type: CertificateType }) {
 }
 
 function recordOf(
-  { fingerprint, pem, commonName }: ClientCertificate,
+  certificate: ClientCertificate,
   input: TrustInput & { readonly type: CertificateType },
 ): CertificateRecord {
   const said = sayings(input)
-  const name = said.name || commonName.replaceAll(/\p{Cc}/gu, '').slice(0, maxName)
-  return { fingerprint, certificate: pem, ...said, name }
+  const name =
+    said.name ||
+    commonNameOf(certificate)
+      .replaceAll(/\p{Cc}/gu, '')
+      .slice(0, maxName)
+  return { fingerprint: certificate.fingerprint, certificate: certificate.x509.toString(), ...said, name }
 }

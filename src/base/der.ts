@@ -51,7 +51,7 @@ function readElement(bytes: Buffer): Element {
   return { tag, content: bytes.subarray(start, start + length), whole: bytes.subarray(0, start + length) }
 }
 
-/** The integer in an element, which must not be negative. */
+/** The integer in an element, as if it had no sign: to compare one with another. */
 export function readInteger(element: Element | undefined): bigint {
   if (element?.tag !== tags.integer || element.content.length === 0) throw new Error('Invalid DER: expected an integer')
   return BigInt(`0x${element.content.toString('hex')}`)

@@ -73,9 +73,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await userSocket.start()
   stack.use(parts.listeners)
   await parts.listeners.start(api)
+  parts.trustPassword.start()
+  await parts.warnings.flush()
   // What an earlier run met and this one didn't is over.
   parts.warnings.resolveOlderThan(started)
-  parts.trustPassword.start()
   ready = true
   parts.log.info('The daemon is ready')
   const imagesDue = () => parts.imageRefresh.doWhatIsDue()

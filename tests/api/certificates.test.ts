@@ -173,6 +173,13 @@ test('the trust password adds who knows it; it is never shown, and showing it ba
   const warned = await daemon.ok('GET', '/1.0/warnings?recursion=1')
   assert.ok(warned.some((one: Json) => one.type === 'Trust password is in use' && one.status === 'new'))
 
+  // Who has seen the warning need not see it again after each restart.
+  const { uuid } = warned.find((one: Json) => one.type === 'Trust password is in use')
+  await daemon.ok('PUT', `/1.0/warnings/${uuid}`, { body: { status: 'acknowledged' } })
+  await daemon.close()
+  await daemon.open()
+  assert.equal((await daemon.ok('GET', `/1.0/warnings/${uuid}`)).status, 'acknowledged')
+
   await set({ 'core.trust_password': '' })
   assert.equal((await join(clientCertificate(), 'hunter2')).status, 403)
   assert.equal((await daemon.ok('GET', '/1.0')).config['core.trust_password'], undefined)
