@@ -1,5 +1,6 @@
 import { badRequest } from '#base/failure.ts'
 import { Locks } from '#base/locks.ts'
+import type { Requestor } from '#events/events.ts'
 import { authGroupRecords } from '#store/auth-group-record.ts'
 import type { AuthGroupRecord } from '#store/auth-group-record.ts'
 import { identityProviderGroupRecords } from '#store/identity-provider-group-record.ts'
@@ -14,6 +15,9 @@ export interface Write {
   readonly changes: readonly Change[]
   readonly compare?: readonly Compare[]
 }
+
+/** Told of each change of who may do what: what happened, and the URL of what it happened to. */
+export type OnAccessChange = (requestor: Requestor | undefined, action: string, url: string) => void
 
 interface Named {
   readonly name: string

@@ -3,7 +3,7 @@ import type { Events, Requestor } from '#events/events.ts'
 import type { AuthGroupRecord } from '#store/auth-group-record.ts'
 import type { IdentityRecord } from '#store/identity-record.ts'
 import type { Change } from '#store/store.ts'
-import type { AccessStore } from './access-store.ts'
+import type { AccessStore, OnAccessChange } from './access-store.ts'
 import { checkGroupName } from './group-names.ts'
 import type { Grant, Identity, Memberships } from './identity.ts'
 
@@ -16,6 +16,12 @@ export interface Members {
   readonly providerGroups: readonly string[]
 }
 
+export interface GroupsOptions {
+  readonly access: AccessStore
+  readonly events: Events
+  readonly onChange?: OnAccessChange
+}
+
 const maxGrants = 1000
 const maxDescription = 10_000
 
@@ -23,10 +29,12 @@ const maxDescription = 10_000
 export class Groups {
   readonly #access: AccessStore
   readonly #events: Events
+  readonly #onChange: OnAccessChange | undefined
 
-  constructor(options: { readonly access: AccessStore; readonly events: Events }) {
+  constructor(options: GroupsOptions) {
     this.#access = options.access
     this.#events = options.events
+    this.#onChange = options.onChange
   }
 
   list(): readonly AuthGroupRecord[] {
@@ -126,6 +134,7 @@ export class Groups {
 
   #tell(action: string, name: string, requestor?: Requestor, context?: object): void {
     const source = `/1.0/auth/groups/${encodeURIComponent(name)}`
+    this.#onChange?.(requestor, action, source)
     this.#events.lifecycle({ action, source, requestor, ...(context ? { context } : {}) })
   }
 }

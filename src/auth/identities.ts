@@ -1,7 +1,7 @@
 import { badRequest, conflict, forbidden, notFound } from '#base/failure.ts'
 import type { Events, Requestor } from '#events/events.ts'
 import type { IdentityRecord } from '#store/identity-record.ts'
-import type { AccessStore } from './access-store.ts'
+import type { AccessStore, OnAccessChange } from './access-store.ts'
 import { nameSet } from './group-names.ts'
 
 type Method = IdentityRecord['method']
@@ -31,6 +31,7 @@ interface IdentitiesOptions {
   readonly access: AccessStore
   readonly events: Events
   readonly certificates: () => readonly TrustedCertificate[]
+  readonly onChange?: OnAccessChange
 }
 
 const maxId = 255
@@ -43,11 +44,13 @@ export class Identities {
   readonly #access: AccessStore
   readonly #events: Events
   readonly #certificates: IdentitiesOptions['certificates']
+  readonly #onChange: OnAccessChange | undefined
 
   constructor(options: IdentitiesOptions) {
     this.#access = options.access
     this.#events = options.events
     this.#certificates = options.certificates
+    this.#onChange = options.onChange
   }
 
   list(method?: Method): readonly KnownIdentity[] {
@@ -133,7 +136,9 @@ export class Identities {
   }
 
   #tell(action: string, { method, id }: Pick<IdentityRecord, 'method' | 'id'>, requestor?: Requestor): void {
-    this.#events.lifecycle({ action, source: `/1.0/auth/identities/${method}/${encodeURIComponent(id)}`, requestor })
+    const source = `/1.0/auth/identities/${method}/${encodeURIComponent(id)}`
+    this.#onChange?.(requestor, action, source)
+    this.#events.lifecycle({ action, source, requestor })
   }
 }
 

@@ -1,19 +1,22 @@
 import { conflict, notFound } from '#base/failure.ts'
 import type { Events, Requestor } from '#events/events.ts'
 import type { IdentityProviderGroupRecord } from '#store/identity-provider-group-record.ts'
-import type { AccessStore } from './access-store.ts'
+import type { AccessStore, OnAccessChange } from './access-store.ts'
 import { checkProviderGroupName, nameSet } from './group-names.ts'
+import type { GroupsOptions } from './groups.ts'
 
-type Groups = readonly string[]
+type GroupNames = readonly string[]
 
 /** Which groups the members of a group of the identity provider are in. */
 export class ProviderGroups {
   readonly #access: AccessStore
   readonly #events: Events
+  readonly #onChange: OnAccessChange | undefined
 
-  constructor(options: { readonly access: AccessStore; readonly events: Events }) {
+  constructor(options: GroupsOptions) {
     this.#access = options.access
     this.#events = options.events
+    this.#onChange = options.onChange
   }
 
   list(): readonly IdentityProviderGroupRecord[] {
@@ -26,7 +29,7 @@ export class ProviderGroups {
     return found.value
   }
 
-  async create(name: string, groups: Groups, requestor?: Requestor): Promise<void> {
+  async create(name: string, groups: GroupNames, requestor?: Requestor): Promise<void> {
     checkProviderGroupName(name)
     await this.#access.commit(() => {
       this.#checkNew(name)
@@ -38,7 +41,7 @@ export class ProviderGroups {
   /** What `change` is given is still true when its result is written. */
   async update(
     name: string,
-    change: (mapping: IdentityProviderGroupRecord) => Groups,
+    change: (mapping: IdentityProviderGroupRecord) => GroupNames,
     requestor?: Requestor,
   ): Promise<void> {
     await this.#access.commit(() => this.#put(name, change(this.get(name))))
@@ -69,7 +72,7 @@ export class ProviderGroups {
     }
   }
 
-  #put(name: string, wanted: Groups) {
+  #put(name: string, wanted: GroupNames) {
     const groups = nameSet(wanted)
     this.#access.checkGroups(groups)
     return { changes: [this.#access.providerGroups.put({ name, groups }, name)] }
@@ -77,6 +80,7 @@ export class ProviderGroups {
 
   #tell(action: string, name: string, requestor?: Requestor, context?: object): void {
     const source = `/1.0/auth/identity-provider-groups/${encodeURIComponent(name)}`
+    this.#onChange?.(requestor, action, source)
     this.#events.lifecycle({ action, source, requestor, ...(context ? { context } : {}) })
   }
 }

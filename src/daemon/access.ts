@@ -1,4 +1,5 @@
 import { AccessStore } from '#auth/access-store.ts'
+import type { OnAccessChange } from '#auth/access-store.ts'
 import { Groups } from '#auth/groups.ts'
 import { Identities } from '#auth/identities.ts'
 import type { TrustedCertificate } from '#auth/identities.ts'
@@ -10,15 +11,16 @@ interface AccessOptions {
   readonly store: Store
   readonly events: Events
   readonly certificates: () => readonly TrustedCertificate[]
+  readonly onChange: OnAccessChange
 }
 
 /** Who may do what: groups, and who is in them. */
-export function makeAccess({ store, events, certificates }: AccessOptions) {
+export function makeAccess({ store, events, certificates, onChange }: AccessOptions) {
   const access = new AccessStore(store)
   return {
     access,
-    groups: new Groups({ access, events }),
-    identities: new Identities({ access, events, certificates }),
-    providerGroups: new ProviderGroups({ access, events }),
+    groups: new Groups({ access, events, onChange }),
+    identities: new Identities({ access, events, certificates, onChange }),
+    providerGroups: new ProviderGroups({ access, events, onChange }),
   }
 }

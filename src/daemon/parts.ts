@@ -74,7 +74,12 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const common = { ...options, events, log }
   const warnings = new Warnings({ store, events, log })
   const operations = new Operations({ events, log })
-  const access = makeAccess({ store, events, certificates: () => trustedCertificates(store) })
+  const access = makeAccess({
+    store,
+    events,
+    certificates: () => trustedCertificates(store),
+    onChange: (...change) => server.audit.trustChanged(...change),
+  })
   const { policy, projects } = makeProjects({
     ...common,
     belongings: (before, after) => [
