@@ -62,11 +62,11 @@ export class DownloadMeter extends Transform {
     done(error)
   }
 
-  /** As LXD's clients show it: `rootfs: 42% (12.34MB/s)`. */
+  /** As LXD's clients show it: `42% (12.34MB/s)`. */
   #tell(now: number): void {
     this.#reported = now
     const percent = Math.min(100, Math.floor((this.#done / this.#size) * 100))
     const speed = this.#done / Math.max(0.001, (now - this.#started) / 1000)
-    this.#report(`rootfs: ${percent}% (${(speed / 1e6).toFixed(2)}MB/s)`)
+    this.#report(`${percent}% (${(speed / 1e6).toFixed(2)}MB/s)`)
   }
 }

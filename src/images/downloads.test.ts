@@ -173,7 +173,7 @@ test('an image is fetched by its alias, and what is kept of it is what was verif
   assert.equal(got.architecture, 'x86_64')
   assert.deepEqual([got.autoUpdate, got.updateSource?.alias], [true, 'one'])
   assert.equal(images.aliases.get('default', 'mine').target, fingerprint)
-  assert.match(seen.at(-1) ?? '', /^download rootfs: 100% \(\d+\.\d\dMB\/s\)$/)
+  assert.match(seen.at(-1) ?? '', /^download 100% \(\d+\.\d\dMB\/s\)$/)
   assertClean()
 })
 
@@ -433,12 +433,16 @@ test('an alias that is taken is told before the download, and the image is not t
 
 test('what an instance needs is looked for here first, and then is not asked for again', async () => {
   const request = wanted({}, { cached: true })
-  const first = await downloads.obtain(request, {})
+  assert.equal(downloads.find(request), undefined)
+  const first = await downloads.fetch(request, {})
   assert.deepEqual([first.cached, first.autoUpdate], [true, true])
   asked = []
 
-  assert.equal((await downloads.obtain(request, {})).fingerprint, fingerprint)
-  assert.equal((await downloads.obtain(wanted({ name: fingerprint }, { cached: true }), {})).fingerprint, fingerprint)
+  assert.equal(downloads.find(request)?.fingerprint, fingerprint)
+  assert.equal(downloads.find(wanted({ name: fingerprint }))?.fingerprint, fingerprint)
+  assert.equal(downloads.find(wanted({ name: 'two' })), undefined)
+  assert.equal(downloads.find(wanted({ server: 'https://elsewhere' })), undefined)
+  assert.equal(downloads.find(wanted({ certificate: other.certificate })), undefined)
   assert.deepEqual(asked, [])
 
   const kept = await downloads.fetch(wanted(), {})
@@ -493,7 +497,7 @@ test('images that were only fetched for an instance go when nobody has used them
     settings,
   })
   const day = 86_400_000
-  await downloads.obtain(wanted({}, { cached: true }), {})
+  await downloads.fetch(wanted({}, { cached: true }), {})
 
   await refresh.removeExpired(Date.now() + 9 * day)
   assert.equal(images.list('default').length, 1)

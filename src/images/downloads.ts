@@ -112,12 +112,8 @@ export class Downloads {
     }
   }
 
-  /** As {@link fetch}, but one that the project has already is not looked for anywhere. */
-  async obtain(request: FetchRequest, work: Work): Promise<ImageRecord> {
-    return this.#findCached(request) ?? (await this.fetch(request, work))
-  }
-
-  #findCached({ project, source }: FetchRequest): ImageRecord | undefined {
+  /** What the project has of a source already, so that it needs not be asked: that very image, or one that follows it. */
+  find({ project, source }: Pick<FetchRequest, 'project' | 'source'>): ImageRecord | undefined {
     const { images } = this.#options
     if (isFingerprint(source.name)) return images.find(project, source.name)
     return images

@@ -109,12 +109,13 @@ export class Instances {
     return this.#options.commit.expand(record)
   }
 
-  /** A name for a new instance, made up where `name` is empty. Throws where it can't be one or another has it. */
-  chooseName(project: string, name: string): string {
+  /** Throws what can be told to be wrong with a new instance before its image is here. Gives its name. */
+  precheck(wanted: Omit<NewInstance, 'image'>): string {
     const { commit } = this.#options
-    if (name === '') return newInstanceName((taken) => commit.has(project, taken))
-    checkInstanceName(name)
+    const proposed = this.#propose({ ...wanted, image: undefined })
+    const { project, name } = proposed
     if (commit.has(project, name)) throw conflict(`Instance "${name}" already exists`)
+    commit.precheck(proposed, 'creation')
     return name
   }
 
@@ -127,17 +128,10 @@ export class Instances {
     readonly make: (work: Work & { readonly undo: Undo }, requestor?: Requestor) => Promise<void>
   }> {
     const { commit, volumes, events } = this.#options
-    if (wanted.type !== '' && wanted.type !== 'container')
-      throw badRequest(`Invalid "type" "${wanted.type}": expected container`)
-    const { project } = wanted
-    const name = wanted.name || newInstanceName((taken) => commit.has(project, taken))
-    checkInstanceName(name)
     await this.#sweepLeftovers()
-
-    const proposed = this.#newRecord(wanted, name)
-    const pool = findRootDisk(commit.expand(proposed).devices)?.pool
-    if (pool !== undefined) volumes.checkPool(pool)
-    const reserved = await commit.write({ ...proposed, pool: pool ?? '' }, undefined)
+    const proposed = this.#propose(wanted)
+    const { project, name } = proposed
+    const reserved = await commit.write(proposed, undefined)
 
     const make = async (work: Work & { readonly undo: Undo }, requestor?: Requestor) => {
       const instance = { project, name, pool: reserved.value.pool }
@@ -156,6 +150,19 @@ export class Instances {
       })
     }
     return { name, make }
+  }
+
+  /** A new instance as it would be written, in the pool of its root disk. */
+  #propose(wanted: NewInstance): InstanceRecord {
+    const { commit, volumes } = this.#options
+    if (wanted.type !== '' && wanted.type !== 'container')
+      throw badRequest(`Invalid "type" "${wanted.type}": expected container`)
+    const name = wanted.name || newInstanceName((taken) => commit.has(wanted.project, taken))
+    checkInstanceName(name)
+    const proposed = this.#newRecord(wanted, name)
+    const pool = findRootDisk(commit.expand(proposed).devices)?.pool
+    if (pool !== undefined) volumes.checkPool(pool)
+    return { ...proposed, pool: pool ?? '' }
   }
 
   #newRecord(wanted: NewInstance, name: string): InstanceRecord {

@@ -29,6 +29,7 @@ const shown = imageOf('shown')
 const ofProject = imageOf('of-project')
 const wanted = imageOf('wanted')
 const missing = 'e'.repeat(64)
+const devices = { root: { type: 'disk', path: '/', pool: 'local' } }
 
 let daemon: TestDaemon
 let api: Impersonation
@@ -55,6 +56,8 @@ before(async () => {
   port = await freePort()
   await daemon.ok('PATCH', '/1.0', { body: { config: { 'core.https_address': `127.0.0.1:${port}` } } })
   for (const name of ['p1', 'zanzibar']) await daemon.ok('POST', '/1.0/projects', { body: { name } })
+  await daemon.ok('POST', '/1.0/storage-pools', { body: { name: 'local', driver: 'fake' } })
+  await daemon.ok('PUT', '/1.0/profiles/default?project=p1', { body: { devices } })
   const type = { 'content-type': 'application/octet-stream' }
   for (const [{ bytes }, query] of [
     [hidden, ''],
@@ -386,4 +389,28 @@ test('a server that only claims to have an image gives nobody what another proje
   assert.equal((await daemon.call('GET', `/1.0/images/${hidden.fingerprint}?project=p1`)).status, 200)
   claiming.closeAllConnections()
   claiming.close()
+})
+
+test('an instance that may not be is not fetched an image for', async () => {
+  const server = `https://127.0.0.1:${insidePort}`
+  const source = { type: 'image', mode: 'pull', server, certificate: own.certificate, fingerprint: 'one' }
+  await daemon.ok('POST', '/1.0/projects', { body: { name: 'tight', config: { restricted: 'true' } } })
+  await daemon.ok('PUT', '/1.0/profiles/default?project=tight', { body: { devices } })
+  const ask = async (config: object) =>
+    await daemon.call('POST', '/1.0/instances?project=tight', { body: { name: 'c1', config, source } })
+  connections = 0
+
+  assert.equal((await ask({ 'security.privileged': 'true' })).status, 403)
+  assert.equal((await ask({ 'limits.memory': 'much' })).status, 400)
+  assert.equal(connections, 0)
+
+  // The control: one that may be.
+  const { body } = await ask({})
+  assert.equal((await daemon.call('GET', `${body.operation}/wait?timeout=10`)).body.metadata.err, '')
+  assert.ok(connections > 0)
+  const image = await daemon.ok('GET', `/1.0/images/${wanted.fingerprint}?project=tight`)
+  assert.deepEqual([image.cached, image.auto_update, image.update_source.alias], [true, true, 'one'])
+  connections = 0
+  await daemon.ok('POST', '/1.0/instances?project=tight', { body: { name: 'c2', source } })
+  assert.equal(connections, 0, 'nor twice')
 })

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { after, before, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { imageFile } from '../image.ts'
 import { ok, ourLxc, runProgram, stockLxc } from '../real-daemon.ts'
 import type { Result } from '../real-daemon.ts'
 import { enterSandbox } from '../sandbox.ts'
+import { directory, file, tar } from '../tar.ts'
 
 // Debian's LXD is the sandbox's own, at `theirs:`; ours has a directory beside it, at `ours:`.
 enterSandbox(import.meta, '--peer')
@@ -124,6 +125,26 @@ for (const [called, lxc] of Object.entries(clients)) {
       stock('image', 'delete', `${from}:one`)
     }
     stock('image', 'delete', 'theirs:one')
+  })
+
+  test(`${called} has us take a newer image where there is one`, () => {
+    publish('theirs')
+    run('image', 'copy', 'theirs:one', 'ours:', '--auto-update', '--copy-aliases')
+    const metadata = 'architecture: amd64\ncreation_date: 1700000000\n'
+    const newer = `/tmp/newer-${called.length}.tar`
+    writeFileSync(newer, tar([file('metadata.yaml', metadata), directory('rootfs'), file('rootfs/x', called)]))
+    stock('image', 'delete', 'theirs:one')
+    stock('image', 'import', newer, 'theirs:', '--public', '--alias', 'one')
+
+    assert.match(run('image', 'refresh', 'ours:one'), /Image refreshed successfully/)
+
+    assert.deepEqual(fingerprints('ours'), fingerprints('theirs'))
+    assert.notEqual(imageOn('ours')?.fingerprint, fingerprint)
+    assert.deepEqual(
+      imageOn('ours')?.aliases.map(({ name }) => name),
+      ['one'],
+    )
+    assert.match(run('image', 'refresh', 'ours:one'), /Image already up to date/)
   })
 
   test(`${called} copies the same image twice, and keeps it`, () => {

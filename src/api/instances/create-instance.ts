@@ -1,7 +1,8 @@
-import type { NewInstance } from '#instances/instances.ts'
+import type { NewInstance, SourceImage } from '#instances/instances.ts'
 import { instanceUrl } from '#instances/lifecycle.ts'
 import type { OperationWork } from '#operations/operation.ts'
 import type { InstancesPost } from '#schema/instance.ts'
+import type { ImageRecord } from '#store/image-record.ts'
 import type { DevicesConfig } from '#store/instance-record.ts'
 import { readRemoteSource } from '../images/fetch-image.ts'
 import { operation } from '../reply.ts'
@@ -40,33 +41,43 @@ export function creating(
 }
 
 /** Makes an instance from an image on another server, which is fetched first where the project doesn't have it yet. */
-export function createFromRemote(services: Services, request: Creating): Reply {
+export async function createFromRemote(services: Services, request: Creating): Promise<Reply> {
   const { project, body, requestor, may } = request
-  const { downloads, images, instances, serverConfig } = services
+  const { downloads, instances, serverConfig } = services
   const source = readRemoteSource(body.source, may)
   downloads.check(source)
-  const name = instances.chooseName(project, body.name)
   const settings = serverConfig.values()
+  const here = settings['images.auto_update_interval'] > 0 ? downloads.find({ project, source }) : undefined
+  if (here) return await createFromImage(services, request, here)
 
+  const wanted = newInstance(request)
+  const name = instances.precheck(wanted)
+  const fetching = {
+    project,
+    source,
+    public: false,
+    autoUpdate: settings['images.auto_update_cached'],
+    cached: true,
+    properties: {},
+    profiles: undefined,
+    aliases: [],
+    requestor,
+  }
   async function work(parts: OperationWork): Promise<void> {
-    const fetching = {
-      project,
-      source,
-      public: false,
-      autoUpdate: settings['images.auto_update_cached'],
-      cached: true,
-      properties: {},
-      profiles: undefined,
-      aliases: [],
-      requestor,
-    }
-    const image =
-      settings['images.auto_update_interval'] > 0
-        ? await downloads.obtain(fetching, parts)
-        : await downloads.fetch(fetching, parts)
-    const used = images.use(project, { fingerprint: image.fingerprint, alias: '', properties: {} })
-    const { make } = await instances.create({ ...newInstance(request), name, image: used })
+    const fetched = await downloads.fetch(fetching, parts)
+    const { make } = await instances.create({ ...wanted, name, image: use(services, project, fetched) })
     await make(parts, requestor)
   }
   return creating(services, { project, requestor, name, work })
+}
+
+async function createFromImage(services: Services, request: Creating, found: ImageRecord): Promise<Reply> {
+  const { project, requestor } = request
+  const image = use(services, project, found)
+  const { name, make } = await services.instances.create({ ...newInstance(request), image })
+  return creating(services, { project, name, requestor, work: (work) => make(work, requestor) })
+}
+
+function use({ images }: Services, project: string, { fingerprint }: ImageRecord): SourceImage {
+  return images.use(project, { fingerprint, alias: '', properties: {} })
 }

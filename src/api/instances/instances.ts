@@ -67,7 +67,7 @@ export const instances = route('/1.0/instances', {
       const { project, body, query, requestor } = request
       if (query['target']) throw badRequest('Target only allowed when clustered')
       if (body.instance_type !== '') throw badRequest('Invalid "instance_type": no instance types are known')
-      if (body.source.type === 'image' && body.source.server !== '') return createFromRemote(services, request)
+      if (body.source.type === 'image' && body.source.server !== '') return await createFromRemote(services, request)
       const image = await findImage(services, project, body.source)
       const { name, make } = await services.instances.create({ ...newInstance(request), image })
       return creating(services, { project, name, requestor, work: (work) => make(work, requestor) })
