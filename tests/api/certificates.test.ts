@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
 import { after, before, test } from 'node:test'
+import { WebSocket } from 'ws'
 import type { CertificatePair } from '#base/certificate.ts'
 import { readCertificate } from '#auth/client-certificate.ts'
 import type { Json } from './call.ts'
@@ -82,6 +84,28 @@ test('what a certificate is trusted with changes at once, on connections that ar
   await daemon.ok('DELETE', urlOf(pair))
   assert.equal(await call('/1.0/networks?project=p1'), 403)
   agent.destroy()
+})
+
+test('what goes on over websockets ends with what it was begun with', async () => {
+  for (const take of [
+    (pair: CertificatePair) => daemon.ok('DELETE', urlOf(pair)),
+    (pair: CertificatePair) => daemon.ok('PATCH', urlOf(pair), { body: { restricted: true } }),
+    (pair: CertificatePair) => as(pair, 'PATCH', urlOf(pair), { certificate: clientCertificate().certificate }),
+  ]) {
+    const [pair, other] = [await trusted(), await trusted()]
+    const [socket, control] = [pair, other].map(({ certificate: cert, key }) => {
+      const opened = new WebSocket(`wss://127.0.0.1:${port}/1.0/events`, { cert, key, rejectUnauthorized: false })
+      opened.on('error', () => {})
+      return opened
+    })
+    assert.ok(socket && control)
+    await Promise.all([once(socket, 'open'), once(control, 'open')])
+    const closed = once(socket, 'close')
+    await take(pair)
+    await closed
+    assert.equal(control.readyState, control.OPEN)
+    control.terminate()
+  }
 })
 
 test('a client sees its own certificate and no other, an administrator sees all', async () => {
