@@ -23,7 +23,7 @@ export interface AuthenticationFailure {
 export type OnAuthenticationFailure = (failure: AuthenticationFailure) => void
 
 export interface AdmissionOptions {
-  readonly trust: Pick<TrustStore, 'add' | 'check' | 'checkNew'>
+  readonly trust: Pick<TrustStore, 'add' | 'checkNew'>
   readonly tokens: Pick<JoinTokens, 'claim'>
   readonly password: Pick<TrustPassword, 'matches'>
   readonly throttle: Throttle
@@ -53,11 +53,11 @@ export class Admission {
   /** Trusts the certificate of someone who proves worthy. Who fails learns nothing but that. */
   async admit(applicant: Applicant): Promise<Fingerprint> {
     const { trust } = this.#options
-    const { certificate, proof, wanted, address } = applicant
-    // Before the proof is looked at: what is wrong here says nothing of it, and does not count.
+    const { certificate, proof, address } = applicant
+    // Before the proof is looked at: what is wrong here says nothing of it, and does not count. What is wrong with the
+    // wish may say which projects there are, and is told to the worthy only.
     trust.checkNew(certificate)
     const secret = secretOfToken(proof)
-    if (secret === undefined) trust.check(wanted)
 
     const attempt = this.#begin(secret === undefined ? 'password' : 'token', address)
     if (attempt.delay > 0) await sleep(attempt.delay)
