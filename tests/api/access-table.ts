@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict'
 import type { Route } from '#api/route.ts'
 import { callerNames } from './impersonation.ts'
-import type { Caller } from './impersonation.ts'
+import type { Caller, RawAnswer } from './impersonation.ts'
 
 /**
  * Who may call what: a row for each method and websocket of each route, a column for each kind of client.
@@ -137,6 +138,15 @@ PUT /internal/shutdown                                        ---- ---- ---- ---
 
 /** The marks of each kind of client in one row. */
 export type Row = Readonly<Record<Caller, string>>
+
+/** The mark that the table has for an answer. */
+export function mark({ status, text }: RawAnswer, what: string): '+' | '-' | '0' {
+  assert.ok(status < 500 || status === 501, `${what}: ${status} ${text}`)
+  // An answer of Node's own parser would mark nothing. One to HEAD has no body.
+  if (status >= 400 && !what.includes('HEAD')) assert.equal(JSON.parse(text).error_code, status, what)
+  assert.notEqual(status, 401, what)
+  return status === 403 ? '-' : status === 404 ? '0' : '+'
+}
 
 const verbs = ['get', 'head', 'put', 'patch', 'post', 'delete', 'upgrade'] as const
 

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { routes } from '#api/all.ts'
 import { silentLog } from '#base/log.ts'
-import { accessTable, pairsOf, rowOf, rowText } from './access-table.ts'
+import { accessTable, mark, pairsOf, rowOf, rowText } from './access-table.ts'
 import type { Row } from './access-table.ts'
 import { TestDaemon } from './daemon.ts'
 import { callerNames, Impersonation } from './impersonation.ts'
 import type { Caller, RawAnswer } from './impersonation.ts'
-import { label, missingId, projects, Scene } from './scene.ts'
+import { harmless, label, missingId, projects, Scene } from './scene.ts'
 import type { Things } from './scene.ts'
 
 let daemon: TestDaemon
@@ -31,34 +31,9 @@ const declared = pairsOf(routes)
 const insiders = callerNames.filter((name) => name === 'restricted' || name.startsWith('p1 '))
 const outsiders = ['anonymous', 'metrics', 'unnamed'] as const
 
-/** What a pair needs besides a project in order to be answered at once, and to do no harm. */
-const queries: Readonly<Record<string, string>> = {
-  'GET /1.0/operations/{id}/wait': 'timeout=0',
-  'PUT /internal/shutdown': 'timeout=-1',
-}
-
-function urlOf(pair: string, project: string): string {
-  // Operations and projects are where their id and name say, whatever the query says.
-  const isPlaced = / \/1\.0\/(operations|projects)\/\{/.test(pair) || project === projects.default
-  const query = [queries[pair], isPlaced ? undefined : `project=${project}`].filter((part) => part !== undefined)
-  return `${scene.path(pair, project)}?${query.join('&')}`
-}
-
-/** Sends what may be let through, but does little: it fails at the body or the ETag then. */
 async function send(as: Caller, pair: string, project: string): Promise<RawAnswer> {
-  const [method = ''] = pair.split(' ')
-  const url = urlOf(pair, project)
-  if (method === 'UPGRADE') return await api.knock(as, url)
-  const headers = { 'content-type': 'application/json', 'if-match': '"none"' }
-  return await api.call(as, { method, url, headers, ...(method === 'GET' ? {} : { body: '{}' }) })
-}
-
-function mark({ status, text }: RawAnswer, what: string): '+' | '-' | '0' {
-  assert.ok(status < 500 || status === 501, `${what}: ${status} ${text}`)
-  // An answer of Node's own parser would mark nothing. One to HEAD has no body.
-  if (status >= 400 && !what.includes('HEAD')) assert.equal(JSON.parse(text).error_code, status, what)
-  assert.notEqual(status, 401, what)
-  return status === 403 ? '-' : status === 404 ? '0' : '+'
+  const request = scene.request(pair, project)
+  return request.method === 'UPGRADE' ? await api.knock(as, request.url) : await api.call(as, request)
 }
 
 test('every method and websocket of every route has a row in the table, and there are no other rows', () => {
@@ -146,7 +121,7 @@ test('nothing that a client can get names what is in a project it may not view',
   for (const pair of gets) {
     for (const as of [...outsiders, ...insiders, 'admin'] as const) {
       for (const query of queriesOfLists) {
-        const url = `${scene.path(pair, projects.shown)}?${query}&${queries[pair] ?? ''}`
+        const url = `${scene.path(pair, projects.shown)}?${query}&${harmless(pair)}`
         const { headers, text } = await api.call(as, { method: 'GET', url })
         const found = canary.exec(JSON.stringify(headers) + text)
         if (as === 'admin' && found) seenByAdmin.add(pair)

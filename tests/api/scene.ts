@@ -5,6 +5,7 @@ import { readCertificate } from '#auth/client-certificate.ts'
 import { forbidden } from '#base/failure.ts'
 import { runtimeName } from '#instances/instance-name.ts'
 import { directory, file, tar } from '../tar.ts'
+import type { RawRequest } from './impersonation.ts'
 import type { TestDaemon } from './daemon.ts'
 import { clientCertificate } from './https.ts'
 
@@ -16,6 +17,12 @@ export const projects = { shown: 'p1', hidden: 'zanzibar', default: 'default', m
 
 /** An id that nothing has. */
 export const missingId = '00000000-0000-4000-8000-000000000000'
+
+/** What a pair needs in its query in order to be answered at once, and to do no harm. */
+export function harmless(pair: string): string {
+  if (pair.endsWith('/wait')) return 'timeout=0'
+  return pair === 'PUT /internal/shutdown' ? 'timeout=-1' : ''
+}
 
 const inhabited = [projects.shown, projects.hidden, projects.default] as const
 
@@ -89,6 +96,18 @@ export class Scene implements Disposable {
     }
     if (/[{}]/.test(path)) throw new Error(`${pattern}: "names" of the scene must say what stands for a parameter`)
     return path
+  }
+
+  /** What may be let through, but does little: it fails at the body or the ETag then. An `UPGRADE` wants a websocket. */
+  request(pair: string, project: string): RawRequest {
+    const [method = ''] = pair.split(' ')
+    // Operations and projects are where their id and name say, whatever the query says.
+    const isPlaced = / \/1\.0\/(operations|projects)\/\{/.test(pair) || project === projects.default
+    const query = [harmless(pair), isPlaced ? '' : `project=${project}`].filter((part) => part !== '')
+    const url = `${this.path(pair, project)}?${query.join('&')}`
+    if (method === 'UPGRADE') return { method, url }
+    const headers = { 'content-type': 'application/json', 'if-match': '"none"' }
+    return { method, url, headers, ...(method === 'GET' ? {} : { body: '{}' }) }
   }
 
   /** What stands for the parameters of a path, by the part of the path before each. */
