@@ -8,6 +8,7 @@ import { bool, keyType, list, parseBool, parseList, string } from '#config/key.t
 import type { Link, LinkChange, Links } from '#host/links.ts'
 import type { LxcItem } from '#lxc/runtime.ts'
 import { usesNetwork } from '#networks/network-nics.ts'
+import type { NetworkNic } from '#networks/network-nics.ts'
 import type { ManagedNetwork, Networks } from '#networks/networks.ts'
 import type { CheckContext, DeviceConfig, DeviceContext, DeviceKind, DeviceStart } from './device.ts'
 import { checkNicName, hostName, hwaddrOf, newHostName, nicIdentity, nicKeys, nicVolatile } from './nic-common.ts'
@@ -154,17 +155,19 @@ function checkUnique(
   for (const key of ['ipv4.address', 'ipv6.address'] as const) {
     const same = config[key] && others.find((nic) => nic.config[key] === config[key])
     if (same)
-      throw badRequest(
-        `"${key}": IP address "${config[key]}" already defined on device "${same.device}" of instance "${same.instance}"`,
-      )
+      throw badRequest(`"${key}": IP address "${config[key]}" already defined on ${holder(same, owner.project)}`)
   }
   const hwaddr = config['hwaddr']?.toLowerCase()
   const same = hwaddr && others.find((nic) => nic.hwaddr === hwaddr)
   if (same) {
-    throw badRequest(
-      `"hwaddr": MAC address "${hwaddr}" already defined on device "${same.device}" of instance "${same.instance}"`,
-    )
+    throw badRequest(`"hwaddr": MAC address "${hwaddr}" already defined on ${holder(same, owner.project)}`)
   }
+}
+
+/** What has something already. Of another project who asks need not know, so what is in it is not named. */
+function holder(nic: Pick<NetworkNic, 'project' | 'device' | 'instance'>, project: string): string {
+  if (nic.project !== project) return 'a device of an instance in another project'
+  return `device "${nic.device}" of instance "${nic.instance}"`
 }
 
 async function start(parts: BridgedParts, context: DeviceContext, undo: Undo): Promise<DeviceStart> {

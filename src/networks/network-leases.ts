@@ -55,9 +55,12 @@ export class NetworkLeases {
       (one) => one.instance.toLowerCase() === name && fileOf(one) !== fileOf(nic) && known.has(fileOf(one)),
     )
     if (other && isManaged(network)) {
-      throw conflict(
-        `Instance DNS name "${nic.instance}" already used on network "${network.name}" by device "${other.device}" of instance "${other.instance}" in project "${other.project}"`,
-      )
+      // Who starts an instance need not know what is in other projects.
+      const who =
+        other.project === nic.project
+          ? `device "${other.device}" of instance "${other.instance}"`
+          : 'a device of an instance in another project'
+      throw conflict(`Instance DNS name "${nic.instance}" already used on network "${network.name}" by ${who}`)
     }
     const fresh = !known.has(fileOf(nic))
     // Renamed since: two entries for one address would be at odds.

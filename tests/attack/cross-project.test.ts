@@ -236,3 +236,24 @@ test('what someone was given in a project that is gone does not come back with i
   await make()
   assert.deepEqual(await held(), [])
 })
+
+test('what is taken on a network that projects share is not said to be whose', async () => {
+  const nic = { type: 'nic', network: 'br0', 'ipv4.address': '10.1.2.77', hwaddr: '00:16:3e:77:77:77' }
+  const { stopped } = scene.of(hidden)
+  await daemon.ok('PATCH', `/1.0/instances/${stopped}?project=${hidden}`, { body: { devices: { eth0: nic } } })
+  const attempts = {
+    address: { name: 'a', devices: { eth0: { ...nic, hwaddr: '' } } },
+    'MAC address': { name: 'b', devices: { eth0: { ...nic, 'ipv4.address': '' } } },
+    name: { name: stopped, devices: { eth0: { type: 'nic', network: 'br0' } } },
+  }
+  for (const [what, body] of Object.entries(attempts)) {
+    const { status, error } = await ask('restricted', ...create({ type: 'none' }, body))
+    assert.equal(status, 400, what)
+    assert.match(error, /already/, what)
+    assert.doesNotMatch(error.replaceAll(body.name, ''), /zanzibar/, what)
+  }
+  // The control: who is in the same project is told, and can mend it.
+  const taken = { name: 'c', source: { type: 'none' }, devices: { eth0: { ...nic, hwaddr: '' } } }
+  const told = await ask('admin', 'POST', `/1.0/instances?project=${hidden}`, taken)
+  assert.match(told.error, /device "eth0" of instance "zanzibar-stopped"/)
+})

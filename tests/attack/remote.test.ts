@@ -114,7 +114,13 @@ async function certificateOf(kind: Caller): Promise<CertificatePair | undefined>
       return await trust(pair, { restricted: true, projects: ['p1'] })
     case 'admin':
       return await trust(pair, {})
-    default: {
+    case 'p1 viewer':
+    case 'p1 operator':
+    case 'p1 manager':
+    case 'p1 admin':
+    case 'viewer':
+    case 'operator':
+    case 'manager': {
       const role = kind.replace('p1 ', '').replace('manager', 'project_manager')
       const where = kind.startsWith('p1 ')
         ? { entity_type: 'project', url: '/1.0/projects/p1' }
