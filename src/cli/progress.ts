@@ -1,6 +1,7 @@
 import type { Operation } from '#client/operations.ts'
 
 import type { GlobalValues } from './command.ts'
+import { printableLine } from './printable.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** Shows how far something is, on one line of the terminal that is gone when it is done. */
@@ -16,8 +17,8 @@ export function startProgress(label: string, globals: GlobalValues, at: Surround
 
   let width = 0
   const show = (text: string): void => {
-    const line = `${label}${text}`.slice(0, at.terminalSize()?.columns ?? 80)
-    at.print(`\r${line.padEnd(width)}`)
+    const line = printableLine(`${label}${text}`).slice(0, at.terminalSize()?.columns ?? 80)
+    at.print(Buffer.from(`\r${line.padEnd(width)}`))
     width = line.length
   }
   return {
@@ -28,7 +29,7 @@ export function startProgress(label: string, globals: GlobalValues, at: Surround
       }
     },
     [Symbol.dispose]: () => {
-      if (width > 0) at.print(`\r${' '.repeat(width)}\r`)
+      if (width > 0) at.print(Buffer.from(`\r${' '.repeat(width)}\r`))
     },
   }
 }

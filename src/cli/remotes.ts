@@ -33,11 +33,13 @@ export interface RemotesOptions {
 export class Remotes {
   readonly config: ClientConfig
   readonly directory: string
+  readonly globalDirectory: string
   readonly #options: RemotesOptions
 
   constructor(options: RemotesOptions) {
     this.config = options.config
     this.directory = options.directory
+    this.globalDirectory = options.globalDirectory
     this.#options = options
   }
 
@@ -143,7 +145,7 @@ export class Remotes {
     const keys = config.public || config.auth_type === 'oidc' ? undefined : readClientKeys(this.directory)
     const ca = readFileIn(this.directory, 'client.ca')
     const serverCert =
-      readServerCertificate(this.directory, remote) ?? readServerCertificate(this.#options.globalDirectory, remote)
+      readServerCertificate(this.directory, remote) ?? readServerCertificate(this.globalDirectory, remote)
     return {
       ...keys,
       ...(ca === undefined ? {} : { ca }),

@@ -1,5 +1,7 @@
 import { fs } from '#client/builtins.ts'
 
+import { printable } from './printable.ts'
+
 /** The size of a terminal, in characters. */
 export interface Size {
   readonly columns: number
@@ -11,7 +13,7 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Whether each of the three standard streams is a terminal. */
   readonly terminal: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }
-  /** Writes to standard output, at once. */
+  /** Writes to standard output, at once. On a terminal a text cannot steer it, bytes are what they are. */
   readonly print: (text: string | Uint8Array) => void
   /** Writes to standard error, at once. */
   readonly warn: (text: string) => void
@@ -54,8 +56,9 @@ export function surroundingsOf(program: NodeJS.Process, env: Surroundings['env']
         return isatty(2)
       },
     },
-    print: (text) => writeAll(1, text),
-    warn: (text) => writeAll(2, text),
+    // Programs get what a server says as it is; a terminal would do what it says.
+    print: (text) => writeAll(1, typeof text === 'string' && isatty(1) ? printable(text) : text),
+    warn: (text) => writeAll(2, isatty(2) ? printable(text) : text),
     readInput: readAll,
     readLine,
     readSecret: () => readSecret(program.stdin),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { staticRemotes, type ClientConfig, type RemoteConfig } from './client-config.ts'
+import { readClientConfig, staticRemotes, type ClientConfig, type RemoteConfig } from './client-config.ts'
 import { arrange, fields, map, optional } from './shape.ts'
 import { writeYaml } from './yaml.ts'
 
@@ -29,12 +29,16 @@ export function writeClientConfig(directory: string, config: ClientConfig): void
   replaceFile(join(directory, 'config.yml'), text)
 }
 
-/** Keeps `remote` under `name`, in place of what was there; undefined takes it away. */
-export function saveRemote(
-  { config, directory }: { readonly config: ClientConfig; readonly directory: string },
+/**
+ * Keeps `remote` under `name`, in place of what was there; undefined takes it away. What others have written since this
+ * client has started, a question to the user ago for one, stays.
+ */
+export async function saveRemote(
+  { directory, globalDirectory }: { readonly directory: string; readonly globalDirectory: string },
   name: string,
   remote: RemoteConfig | undefined,
-): void {
+): Promise<void> {
+  const config = await readClientConfig(directory, globalDirectory)
   const others = Object.entries(config.remotes).filter(([other]) => other !== name)
   const remotes = Object.fromEntries(remote === undefined ? others : [...others, [name, remote]])
   // What a user has changed of a global remote is the user's own from then on.

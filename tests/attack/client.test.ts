@@ -166,6 +166,25 @@ test('what a server says does not steer the terminal', async () => {
   assert.ok(/\\u001b/.test((await lxc(['query', '--raw', 'r:/1.0/profiles'])).stdout))
 })
 
+test('on a terminal nothing that is printed steers it, for programs all is as it was sent', async () => {
+  const { address } = await listen(attacker, () =>
+    sync({ config: { 'user.k': 'v\u001b[2Jw' }, auth: 'trusted', environment: { server_version: '\u001b[2J5' } }),
+  )
+  const { lxc } = user({ r: address }, { r: attacker })
+  for (const args of [
+    ['config', 'get', 'r:', 'user.k'],
+    ['version', 'r:'],
+    ['query', 'r:/1.0'],
+  ]) {
+    const seen = await lxc(['-qec', [ourClient, ...args].join(' '), '/dev/null'], { client: 'script' })
+    assert.equal(seen.code, 0)
+    assert.ok(!seen.stdout.includes('\u001b'), args.join(' '))
+    assert.match(seen.stdout, /\\x1b\[2J|\\u001b\[2J/)
+  }
+  // The control: the same without a terminal.
+  assert.equal((await lxc(['config', 'get', 'r:', 'user.k'])).stdout, 'v\u001b[2Jw\n')
+})
+
 test('a name does not lead out of the directory of certificates', async () => {
   const { address } = await listen(attacker, () => server('trusted'))
   const { lxc, directory } = user()

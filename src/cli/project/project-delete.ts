@@ -17,6 +17,6 @@ export const projectDelete = command({
 
     // Nothing could be asked for in a project that is gone.
     const { project, ...rest } = remotes.get(remote)
-    if (project === name) saveRemote(remotes, remote, rest)
+    if (project === name) await saveRemote(remotes, remote, rest)
   },
 })

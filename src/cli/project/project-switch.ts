@@ -12,6 +12,6 @@ export const projectSwitch = command({
   async run({ args, remotes }) {
     const { connection, remote, name } = remotes.named(args[0]!, 'project name')
     await getProject(connection, name)
-    saveRemote(remotes, remote, { ...remotes.get(remote), project: name })
+    await saveRemote(remotes, remote, { ...remotes.get(remote), project: name })
   },
 })

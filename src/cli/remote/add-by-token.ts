@@ -71,7 +71,7 @@ async function joined(
     throw badRequest('Failed to create certificate', { cause })
   }
   const project = await chooseProject(call, connection)
-  saveRemote(remotes, name, { ...remote, ...(project === undefined ? {} : { project }) })
+  await saveRemote(remotes, name, { ...remote, ...(project === undefined ? {} : { project }) })
   pin.keep()
   return true
 }

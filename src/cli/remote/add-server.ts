@@ -25,7 +25,7 @@ export async function addHttps(call: RemoteAdd, name: string, remote: RemoteConf
   const { flags, remotes, at } = call
   if (flags.public) {
     await using pin = await trustServer(call, name, { ...remote, public: true })
-    saveRemote(remotes, name, { addr: remote.addr, public: true })
+    await saveRemote(remotes, name, { addr: remote.addr, public: true })
     pin.keep()
     return
   }
@@ -109,7 +109,7 @@ async function finish(
   { remote, connection }: { readonly remote: RemoteConfig; readonly connection: Connection },
 ): Promise<void> {
   const project = await chooseProject(call, connection)
-  saveRemote(call.remotes, name, {
+  await saveRemote(call.remotes, name, {
     ...remote,
     protocol: 'lxd',
     ...(project === undefined ? {} : { project }),

@@ -38,7 +38,7 @@ Basic authentication can be used when combined with the "simplestreams" protocol
     checkNewName(call, name)
 
     if (flags.protocol === 'simplestreams') {
-      saveRemote(remotes, name, { addr: normaliseImagesUrl(where), public: true, protocol: 'simplestreams' })
+      await saveRemote(remotes, name, { addr: normaliseImagesUrl(where), public: true, protocol: 'simplestreams' })
       return
     }
     if (flags.protocol !== '' && flags.protocol !== 'lxd') throw badRequest(`Invalid protocol: ${flags.protocol}`)

@@ -13,13 +13,13 @@ export const remoteRemove = command({
   doc: 'Remove remotes',
   flags: {},
   args: [1, 1],
-  run({ args, remotes }) {
+  async run({ args, remotes }) {
     const name = args[0]!
     changeable(remotes, name)
     if (remotes.config.global.has(name)) throw badRequest(`Remote ${name} is global and cannot be removed`)
     if (remotes.config['default-remote'] === name) throw badRequest("Can't remove the default remote")
 
-    saveRemote(remotes, name, undefined)
+    await saveRemote(remotes, name, undefined)
     forgetServerCertificate(remotes.directory, name)
     forgetTokens(remotes.directory, name)
   },

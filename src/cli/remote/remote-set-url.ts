@@ -9,11 +9,11 @@ export const remoteSetUrl = command({
   doc: 'Set the URL for the remote',
   flags: {},
   args: [2, 2],
-  run({ args, remotes }) {
+  async run({ args, remotes }) {
     const [name, url] = [args[0]!, args[1]!]
     const remote = changeable(remotes, name)
     // The certificate stays: at the new address the same server is expected.
     const addr = remote.protocol === 'simplestreams' ? normaliseImagesUrl(url) : normaliseServerUrl(url)
-    saveRemote(remotes, name, { ...remote, addr })
+    await saveRemote(remotes, name, { ...remote, addr })
   },
 })

@@ -62,17 +62,21 @@ let count = 0
 /** A user with a directory of their own, who types these lines. */
 function user() {
   const directory = join(base, String(count++))
-  const type = async (words: string, ...lines: string[]) => {
+  const type = async (words: string, ...lines: (string | (() => string))[]) => {
+    const next = (): string | undefined => {
+      const line = lines.shift()
+      return typeof line === 'function' ? line() : line
+    }
     const said = { code: 0, out: '', err: '', secrets: 0 }
     const at = {
       env: { LXD_CONF: directory, LXD_GLOBAL_CONF: join(directory, 'global') },
       terminal: { stdin: true, stdout: true, stderr: true },
       print: (piece: string | Uint8Array) => void (said.out += String(piece)),
       warn: (piece: string) => void (said.err += piece),
-      readLine: () => lines.shift(),
+      readLine: next,
       readSecret: () => {
         said.secrets++
-        return lines.shift()
+        return next()
       },
     } as unknown as Surroundings
     said.code = await runProgram(lxc('5.0.2'), words.split(' '), at)
@@ -132,6 +136,20 @@ test('of several projects one is chosen, unless the default one is among them', 
   assert.doesNotMatch(second.config(), /project:/)
   const wrong = await second.type(`remote add s ${withDefault.address} --accept-certificate --project nope`)
   assert.equal(wrong.err, 'Error: Project not found\n')
+})
+
+test('what another client has written while this one asked stays', async () => {
+  const { address } = await serve(['a', 'b'])
+  const { type, config, directory } = user()
+  const meanwhile = (): string => {
+    writeFileSync(
+      join(directory, 'config.yml'),
+      'remotes:\n  s:\n    addr: https://s.example:8443\n    public: false\n',
+    )
+    return 'a'
+  }
+  await type(`remote add r ${address} --accept-certificate --password good`, meanwhile)
+  assert.match(config(), /^ {2}r:\n(?: {4}.*\n)* {2}s:\n {4}addr: https:\/\/s\.example:8443$/m)
 })
 
 test('a public server is only looked at, without showing who looks', async () => {
