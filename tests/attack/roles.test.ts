@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { chownSync, existsSync, lstatSync, mkdirSync, statSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { imageFile } from '../image.ts'
 import { ok, ourLxc, RealDaemon, runProgram, stockLxc } from '../real-daemon.ts'
 import type { Result } from '../real-daemon.ts'
 import { enterSandbox } from '../sandbox.ts'
@@ -66,7 +67,10 @@ const declare = (id: string, group: string) => query('POST', '/1.0/auth/identiti
 
 before(async () => {
   await daemon.start()
-  ok(stockLxc('project', 'create', 'mine'))
+  ok(runProgram(new URL('../../bin/lxd', import.meta.url).pathname, ['init', '--auto']))
+  ok(stockLxc('image', 'import', imageFile('busybox'), '--alias', 'busybox'))
+  ok(stockLxc('project', 'create', 'mine', '-c', 'features.images=false', '-c', 'features.profiles=false'))
+  ok(stockLxc('--project', 'mine', 'launch', 'busybox', 'c1'))
   ok(stockLxc('project', 'create', 'theirs'))
   const permissions = [{ entity_type: 'project', url: '/1.0/projects/mine', entitlement: 'operator' }]
   query('POST', '/1.0/auth/groups', { name: 'operators', permissions })
@@ -82,11 +86,14 @@ test('a user with a role has what the role gives, with the stock client and with
   declare(`user:${mapped.user}`, 'operators')
   for (let tries = 0; !existsSync(socket) && tries < 100; tries++) await sleep(20)
   assert.equal((statSync(socket).mode & 0o777).toString(8), '666')
-  assert.deepEqual(ask(mapped, '/1.0/instances?project=mine').metadata, [])
+  assert.deepEqual(ask(mapped, '/1.0/instances?project=mine').metadata, ['/1.0/instances/c1?project=mine'])
   assert.deepEqual(ask(mapped, '/1.0/projects').metadata, ['/1.0/projects/mine'])
-  assert.deepEqual(lxc(mapped, '--project', 'mine', 'list', '--format', 'csv'), { code: 0, stdout: '', stderr: '' })
-  const ours = as(mapped, ourLxcPath, '--project', 'mine', 'list', '--format', 'csv')
-  assert.deepEqual(ours, { code: 0, stdout: '', stderr: '' })
+  for (const client of [lxc, (user: User, ...args: readonly string[]) => as(user, ourLxcPath, ...args)]) {
+    const listed = client(mapped, '--project', 'mine', 'list', '--format', 'csv', '-c', 'n')
+    assert.deepEqual([listed.code, listed.stdout], [0, 'c1\n'])
+    const ran = client(mapped, '--project', 'mine', 'exec', 'c1', '--', 'echo', 'hello')
+    assert.deepEqual([ran.code, ran.stdout], [0, 'hello\n'], ran.stderr)
+  }
 })
 
 test('and nothing else: other projects are not there, changes are refused', () => {
@@ -122,6 +129,22 @@ test('and nothing else: other projects are not there, changes are refused', () =
   assert.equal(ask(mapped, '/1.0/instances?project=theirs').code, 404)
 })
 
+test('what an operator has started is theirs to see and to stop, and what others have is not theirs to stop', () => {
+  const command = JSON.stringify({ command: ['sleep', '600'], 'record-output': false, interactive: false })
+  const path = '/1.0/instances/c1/exec?project=mine'
+  const started = (stdout: string) => (JSON.parse(stdout) as { operation: string }).operation
+  const curl = ['--silent', '--unix-socket', socket, '--request', 'POST', '--data', command, `http://lxd${path}`]
+  const own = started(as(mapped, 'curl', ...curl).stdout)
+  const other = started(runProgram('curl', curl).stdout)
+  assert.equal(ask(mapped, own).code, 200)
+  assert.equal(ask(mapped, other).code, 200)
+  assert.deepEqual(ask(mapped, other, 'DELETE').error, 'not authorized')
+  assert.equal(ask(mapped, own, 'DELETE').error.includes('not authorized'), false)
+  // The control: who manages the project may.
+  const root = { user: 'root', uid: 0, gid: 0 }
+  assert.equal(ask(root, other, 'DELETE').error.includes('not authorized'), false)
+})
+
 test('a user without a role is told so and hung up on, whatever they ask for', () => {
   for (const path of ['/', '/1.0', '/1.0/images', '/1.0/instances', '/1.0/auth/identities/current', '/nonsense']) {
     assert.equal(ask(stranger, path).code === 200, false, path)
@@ -140,7 +163,6 @@ test('a user without a role is told so and hung up on, whatever they ask for', (
 test('a group of the host counts for who is in it, by its name', () => {
   declare(`group:${byGroup.user}`, 'operators')
   assert.equal(ask(byGroup, '/1.0/instances?project=mine').code, 200)
-  // In the group by an id of the own only, as setpriv would have it: still a stranger.
   assert.equal(ask(stranger, '/1.0/instances?project=mine').code, 403)
   const member = runProgram('setpriv', [
     `--reuid=${stranger.uid}`,
@@ -227,6 +249,24 @@ test('what is taken from a user is gone on connections they have open', async ()
   }
   assert.deepEqual(said, ['open 200', 'closed 403'])
   query('DELETE', `/1.0/auth/identities/unix/user:${byGroup.user}`)
+})
+
+test('a command that runs by a right that is withdrawn is cut off', async () => {
+  query('PUT', `/1.0/auth/identities/unix/user:${mapped.user}`, { groups: ['operators'] })
+  for (let tries = 0; !existsSync(socket) && tries < 100; tries++) await sleep(20)
+  const who = [`--reuid=${mapped.uid}`, `--regid=${mapped.gid}`, '--clear-groups', '--inh-caps=-all']
+  const exec = ['--project', 'mine', 'exec', 'c1', '-t', '--', 'sh', '-c', 'echo begun; sleep 543']
+  const env = { PATH: process.env['PATH'], LXD_SOCKET: socket, LXD_CONF: `/tmp/conf-${mapped.user}` }
+  const child = spawn('setpriv', [...who, '/usr/bin/lxc', ...exec], { stdio: ['pipe', 'pipe', 'ignore'], env })
+  const isRunning = () => runProgram('pgrep', ['-f', 'sleep 543']).code === 0
+  for await (const text of child.stdout) if (String(text).includes('begun')) break
+  // The control: it goes on while nothing changes.
+  await sleep(300)
+  assert.equal(isRunning(), true)
+  query('PUT', `/1.0/auth/identities/unix/user:${mapped.user}`, { groups: [] })
+  for (let tries = 0; isRunning() && tries < 250; tries++) await sleep(20)
+  assert.equal(isRunning(), false)
+  child.kill()
 })
 
 test('the socket goes with the last role, and is not left by a daemon that was killed', async () => {
