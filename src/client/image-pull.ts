@@ -54,15 +54,17 @@ export async function imagePulls(
   if (addresses.length === 0) throw badRequest("The source server isn't listening on the network")
 
   const { fingerprint } = image
+  // What is public in another project, not every server shows to strangers.
+  const isFree = image.public && (connection.project ?? 'default') === 'default'
   return addresses.map((address) => async () => ({
     type: 'image',
     mode: 'pull',
     protocol: 'lxd',
     server: `https://${address}`,
     certificate,
-    ...(image.public ? {} : { secret: await imageSecret(connection, fingerprint) }),
+    ...(isFree ? {} : { secret: await imageSecret(connection, fingerprint) }),
     // Nobody but who has the secret finds a private image, which therefore can't be followed.
-    ...(image.public && alias !== undefined ? { alias } : { fingerprint }),
+    ...(isFree && alias !== undefined ? { alias } : { fingerprint }),
     ...(connection.project === undefined ? {} : { project: connection.project }),
   }))
 }

@@ -315,6 +315,19 @@ test('only the certificate that was agreed on will do', async () => {
   assert.deepEqual(asked, [], 'nothing was said to it')
 })
 
+test('without one, an authority has to vouch for the server, under the name it was called by', async () => {
+  const resolve = async () => ['127.0.0.1']
+  const outbound = new Outbound({ allowed: () => [], limits, resolve, authorities: () => [own.certificate] })
+  downloads = new Downloads({ images, outbound, log: silentLog, limits: meter })
+  await fails(/does not match certificate's altnames|altnames/, {
+    certificate: '',
+    server: url.replace('127.0.0.1', 'other.example'),
+  })
+  assert.deepEqual(asked, [], 'nothing was said to it')
+
+  assert.equal((await downloads.fetch(wanted({ certificate: '' }), {})).fingerprint, fingerprint)
+})
+
 test('who is no administrator reaches nothing inside', async () => {
   const { port } = new URL(url)
   for (const server of [

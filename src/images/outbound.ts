@@ -5,7 +5,7 @@ import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect } from 'node:tls'
+import { connect, getCACertificates } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
 import type { Cidr } from '#base/address.ts'
 import { badRequest, Failure, forbidden, unavailable } from '#base/failure.ts'
@@ -37,6 +37,8 @@ export interface OutboundOptions {
   /** The networks that clients who are no administrators may have this server connect to, besides the internet. */
   readonly allowed: () => readonly Cidr[]
   readonly limits?: OutboundLimits | undefined
+  /** The certificates, in PEM, of those who vouch for servers that no certificate is known of. */
+  readonly authorities?: (() => readonly string[]) | undefined
   /** The addresses of a host name. */
   readonly resolve?: ((host: string) => Promise<readonly string[]>) | undefined
 }
@@ -120,7 +122,11 @@ export class Outbound {
       ...(signal ? { signal } : {}),
     }
     // Loaded with the first request: a daemon that makes none does without.
-    const ask = process.getBuiltinModule('node:http').request(options, resolve)
+    const ask = process.getBuiltinModule('node:http').request(options, (reply) => {
+      // Whoever reads it hears of its end; one that nobody reads any more must not end the daemon.
+      reply.on('error', () => {})
+      resolve(reply)
+    })
     ask.on('error', reject)
     const late = () => ask.destroy(unavailable(`The server "${hostAndPort(server)}" takes too long to answer`))
     socket.setTimeout(this.limits.idle, late)
@@ -153,7 +159,7 @@ export class Outbound {
     let failed: unknown
     for (const address of addresses) {
       try {
-        return await openTls(server, address, stop)
+        return await openTls(server, address, { stop, authorities: this.#options.authorities ?? systemAuthorities })
       } catch (error) {
         failed = error
         if (stop.aborted) break
@@ -200,7 +206,17 @@ async function systemResolve(host: string): Promise<readonly string[]> {
   return (await lookup(host, { all: true })).map(({ address }) => address)
 }
 
-async function openTls({ host, port, certificate }: RemoteServer, address: string, stop: AbortSignal) {
+/** Those that this host trusts; where it has none, those that come with Node. */
+function systemAuthorities(): readonly string[] {
+  const own = getCACertificates('system')
+  return own.length > 0 ? own : getCACertificates('bundled')
+}
+
+async function openTls(
+  { host, port, certificate }: RemoteServer,
+  address: string,
+  { stop, authorities }: { readonly stop: AbortSignal; readonly authorities: () => readonly string[] },
+) {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
   const socket = connect({
     host: address,
@@ -209,10 +225,11 @@ async function openTls({ host, port, certificate }: RemoteServer, address: strin
     ALPNProtocols: ['http/1.1'],
     ...(isIP(host) === 0 ? { servername: host } : {}),
     // A pinned certificate stands for the server whatever it says itself; it is compared below.
-    rejectUnauthorized: certificate === undefined,
+    ...(certificate ? { rejectUnauthorized: false } : { ca: [...authorities()] }),
   })
   const abort = () => socket.destroy(new Error('it takes too long'))
-  socket.once('error', reject)
+  const fail = (error: Error) => reject(new Error(error.message.replace(/; if the root CA is installed.*/s, '')))
+  socket.once('error', fail)
   socket.once('secureConnect', () => {
     if (certificate && !socket.getPeerX509Certificate()?.raw.equals(certificate)) {
       reject(new Error('it shows another certificate than the one it is known by'))
@@ -228,7 +245,7 @@ async function openTls({ host, port, certificate }: RemoteServer, address: strin
     throw error
   } finally {
     stop.removeEventListener('abort', abort)
-    socket.off('error', reject)
+    socket.off('error', fail)
     // One that comes between two requests' listeners must not end the daemon; who reads the socket hears of its end.
     socket.on('error', () => {})
   }
