@@ -12,6 +12,9 @@ export type Fingerprint = string & { readonly [fingerprint]: true }
 export interface ClientCertificate {
   readonly fingerprint: Fingerprint
   readonly x509: X509Certificate
+  /** The first and the last moment it counts at, in milliseconds since 1970. */
+  readonly validFrom: number
+  readonly validTo: number
 }
 
 /** The most characters a certificate may come in: those with the largest keys take about 12,000. */
@@ -41,7 +44,13 @@ export function readCertificate(field: string, text: string): ClientCertificate 
 
 /** Gives a parsed certificate the form we handle certificates in. */
 export function toClientCertificate(x509: X509Certificate): ClientCertificate {
-  return { fingerprint: x509.fingerprint256.replaceAll(':', '').toLowerCase() as Fingerprint, x509 }
+  return {
+    fingerprint: x509.fingerprint256.replaceAll(':', '').toLowerCase() as Fingerprint,
+    x509,
+    // Each look at these parses them anew. A date that is none makes neither comparison true.
+    validFrom: x509.validFromDate.getTime(),
+    validTo: x509.validToDate.getTime(),
+  }
 }
 
 /** The name in a certificate, for people; empty where it has none that can be read. */
@@ -54,9 +63,9 @@ export function commonNameOf({ x509 }: ClientCertificate): string {
 }
 
 /** Throws a bad-request Failure where a certificate is not valid at a time, in milliseconds since 1970. */
-export function checkValidity(field: string, { x509 }: ClientCertificate, now: number): void {
-  if (now < x509.validFromDate.getTime()) throw invalid(field, "the provided certificate isn't valid yet")
-  if (now > x509.validToDate.getTime()) throw invalid(field, 'the provided certificate is expired')
+export function checkValidity(field: string, { validFrom, validTo }: ClientCertificate, now: number): void {
+  if (!(now >= validFrom)) throw invalid(field, "the provided certificate isn't valid yet")
+  if (!(now <= validTo)) throw invalid(field, 'the provided certificate is expired')
 }
 
 function readDer(field: string, text: string): Buffer {

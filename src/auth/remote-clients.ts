@@ -82,10 +82,9 @@ export class RemoteClients {
 
   /** Conditions that hold for every certificate, in the trust store or not. */
   #reasonAgainst(certificate: ClientCertificate): string | undefined {
-    const { validFromDate, validToDate } = certificate.x509
     const now = this.#now()
-    if (now < validFromDate.getTime()) return "it isn't valid yet"
-    if (now > validToDate.getTime()) return 'it is expired'
+    if (!(now >= certificate.validFrom)) return "it isn't valid yet"
+    if (!(now <= certificate.validTo)) return 'it is expired'
     return this.#options.pki.reasonAgainst(certificate)
   }
 }
