@@ -21,6 +21,10 @@ const program = lxd('5.0.2', {
     const { isDaemonNeeded } = await import('#daemon/needed.ts')
     return await isDaemonNeeded(directory)
   },
+  async verifyAudit(options) {
+    const { verifyAudit } = await import('#daemon/verify-audit.ts')
+    return await verifyAudit(directory, options)
+  },
 })
 
 process.exit(await runProgram(program, process.argv.slice(2), surroundingsOf(process, process.env)))

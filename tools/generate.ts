@@ -46,7 +46,7 @@ const generated: Readonly<Record<string, string>> = {
   [`${folder}/lxc.md`]: await commandReference('lxc', lxcCommands, globalFlags),
   [`${folder}/lxd.md`]: await commandReference(
     'lxd',
-    lxdCommands('', async () => false),
+    lxdCommands('', { isNeeded: async () => false, verifyAudit: async () => Promise.reject(new Error('not here')) }),
     daemonFlags,
   ),
 }

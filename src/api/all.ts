@@ -25,6 +25,7 @@ import { instanceLogs } from './instances/instance-logs.ts'
 import { instanceSftp } from './instances/instance-sftp.ts'
 import { instanceState } from './instances/instance-state.ts'
 import { instances } from './instances/instances.ts'
+import { audit } from './internal/audit.ts'
 import { ready } from './internal/ready.ts'
 import { shutdown } from './internal/shutdown.ts'
 import { network } from './networks/network.ts'
@@ -107,6 +108,7 @@ const listed: readonly Route[] = [
   storageVolumeState,
   warning,
   warnings,
+  audit,
   ready,
   shutdown,
 ]

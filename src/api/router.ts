@@ -79,6 +79,9 @@ export function parseQuery(text: string): Record<string, string> {
   return query
 }
 
+/** How long the answer may take to a client that has lost something meanwhile, in milliseconds. */
+const answerGrace = 1000
+
 type MethodOfPath = Method & { readonly path: string }
 
 async function answer(options: RouterOptions, method: MethodOfPath, http: FastifyRequest, reply: FastifyReply) {
@@ -104,6 +107,10 @@ async function answer(options: RouterOptions, method: MethodOfPath, http: Fastif
       identity,
       signal: gone.signal,
     }
+    // A client that gives itself up, or takes a new certificate, is told of that still.
+    const cut = () => void setTimeout(() => http.raw.socket.destroy(), answerGrace).unref()
+    const session = options.sessions?.track(identity, cut)
+    reply.raw.once('close', () => session?.[Symbol.dispose]())
     const audited = auditedRequest({ ...parts, method: http.method, route: method })
     const trail = options.audit.request(audited)
     try {

@@ -10,7 +10,12 @@ export interface Actor {
   readonly id: string
   readonly trusted: boolean
   readonly requestor: Requestor
-  readonly peer: { readonly address: string; readonly uid?: number; readonly pid?: number }
+  readonly peer: {
+    readonly address: string
+    readonly uid?: number
+    readonly pid?: number
+    readonly certificate?: string
+  }
 }
 
 /** A request, as far as the log is concerned. */
@@ -94,7 +99,8 @@ export class Audit implements AsyncDisposable {
     const { method, address, reason, id = '' } = options
     const entry = { event: 'login-failed', who: { method, id, address }, reason } as const
     this.#tell(entry, { username: '', protocol: method, address })
-    if (this.#floods.admit(address)) this.log.append(entry)
+    // All local users have one address.
+    if (this.#floods.admit(address === '@' ? `@ ${id}` : address)) this.log.append(entry)
   }
 
   /** Who is trusted, or what it may do, was changed: `change` says how, `object` names who, never with a secret. */
@@ -131,7 +137,7 @@ function whoIs(requestor: Requestor | undefined): Who {
 }
 
 function whoOf({ method, id, peer }: Actor): Who {
-  return { method, id, address: peer.address, uid: peer.uid, pid: peer.pid }
+  return { method, id, address: peer.address, uid: peer.uid, pid: peer.pid, certificate: peer.certificate }
 }
 
 interface Means {

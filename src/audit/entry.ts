@@ -6,6 +6,8 @@ export interface Who {
   readonly address: string
   readonly uid?: number | undefined
   readonly pid?: number | undefined
+  /** The fingerprint of a certificate that nobody knows. */
+  readonly certificate?: string | undefined
 }
 
 /** What a line of the audit log tells, but for its place in the log. docs/explanation/audit.md explains each. */

@@ -10,7 +10,7 @@ import type { TrustInput, TrustStore } from './trust-store.ts'
 
 /** Someone tried to prove who they are, and could not. */
 export interface AuthenticationFailure {
-  readonly method: 'token' | 'password' | 'certificate' | 'oidc'
+  readonly method: 'token' | 'password' | 'certificate' | 'oidc' | 'unix'
   /** `ADDRESS:PORT` of the client. */
   readonly address: string
   /** What was wrong, without anything that was sent. */

@@ -36,7 +36,13 @@ export interface Identity {
   /** Who it is, as events tell it. */
   readonly requestor: Requestor
   /** Where the request comes from: a network address, or `@` and the process at the other end of a Unix socket. */
-  readonly peer: { readonly address: string; readonly uid?: number; readonly pid?: number }
+  readonly peer: {
+    readonly address: string
+    readonly uid?: number
+    readonly pid?: number
+    /** The fingerprint of a certificate that nobody knows. */
+    readonly certificate?: string
+  }
 }
 
 /** In no group. */

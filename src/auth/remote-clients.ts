@@ -41,8 +41,9 @@ export class RemoteClients {
   identify(socket: Socket, address: string): Identity {
     const certificate = peerCertificate(socket)
     const standing = certificate && this.#standing(certificate)
-    if (!standing) return stranger(address)
+    if (!certificate) return stranger(address)
     const { fingerprint } = certificate
+    if (!standing) return { ...stranger(address), peer: { address, certificate: fingerprint } }
     if ('reason' in standing) {
       if (!this.#refused.has(socket)) this.#options.onRefused({ address, fingerprint, reason: standing.reason })
       this.#refused.add(socket)

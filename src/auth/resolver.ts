@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { forbidden } from '#base/failure.ts'
 import { peerCredentials, userName } from '#host/peer-credentials.ts'
+import type { OnAuthenticationFailure } from './admission.ts'
 import type { Connections } from './connections.ts'
 import type { Identity } from './identity.ts'
 import type { LocalUsers, Peer } from './local-users.ts'
@@ -14,6 +15,7 @@ export interface ResolverOptions {
   readonly localUsers: LocalUsers
   readonly remoteClients: RemoteClients
   readonly oidc: Oidc
+  readonly onFailure: OnAuthenticationFailure
 }
 
 /** The one way from a request to who sends it. What can't be proved is a stranger's. */
@@ -22,6 +24,7 @@ export class IdentityResolver {
   readonly #localUsers: LocalUsers
   readonly #remoteClients: RemoteClients
   readonly #oidc: Oidc
+  readonly #onFailure: OnAuthenticationFailure
   readonly #local = new WeakMap<Socket, Identity>()
   readonly #peers = new WeakMap<Socket, Peer>()
 
@@ -30,6 +33,7 @@ export class IdentityResolver {
     this.#localUsers = options.localUsers
     this.#remoteClients = options.remoteClients
     this.#oidc = options.oidc
+    this.#onFailure = options.onFailure
   }
 
   async resolve({ socket, headers }: IncomingMessage): Promise<Identity> {
@@ -47,7 +51,10 @@ export class IdentityResolver {
   async #localUser(socket: Socket): Promise<Identity> {
     const peer = this.#peers.get(socket) ?? this.#localUsers.peer(socket)
     const identity = peer && (await this.#localUsers.identify(peer))
-    if (!identity) throw forbidden('not authorized')
+    if (!identity) {
+      this.#onFailure({ method: 'unix', address: '@', id: peer ? userName(peer.uid) : '', reason: 'the user has no role' })
+      throw forbidden('not authorized')
+    }
     this.#peers.set(socket, peer)
     return identity
   }

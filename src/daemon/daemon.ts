@@ -113,10 +113,10 @@ function socketOf(directory: string): string {
 
 async function serve(options: DaemonOptions, parts: Parts, services: Services, ready: () => boolean) {
   const { directory, gid, descriptor } = options
-  const { store, access, groups, log, remoteClients, oidc } = parts
+  const { store, access, groups, log, remoteClients, oidc, onFailure } = parts
   const localUsers = new LocalUsers({ store, access, groups, log, run: options.host.run, gid })
   const connections = new Connections({ admit: new LocalAdmission(localUsers).admit })
-  const resolver = new IdentityResolver({ connections, localUsers, remoteClients, oidc })
+  const resolver = new IdentityResolver({ connections, localUsers, remoteClients, oidc, onFailure })
   const routerOptions: RouterOptions = {
     routes,
     services,

@@ -1,6 +1,7 @@
 import { group, switchFlag, textFlag } from '../command.ts'
 import type { Program } from '../run.ts'
 import { all } from './all.ts'
+import type { DaemonParts } from './all.ts'
 
 /** Flags of the daemon, which its subcommands take too. */
 export const daemonFlags = {
@@ -13,11 +14,9 @@ export const daemonFlags = {
 }
 
 /** What the program needs of the daemon, whose code the commands never see. */
-export interface Daemon {
+export interface Daemon extends DaemonParts {
   /** Runs it until it is told to end. Gives the exit code. */
   readonly serve: (flags: Readonly<Record<string, unknown>>) => Promise<number>
-  /** Whether there is something for it to do: instances to start, or clients on the network to listen to. */
-  readonly isNeeded: () => Promise<boolean>
 }
 
 /** The daemon's program. `version` is what `--version` prints. */
@@ -30,7 +29,7 @@ export function lxd(version: string, daemon: Daemon): Program {
       details: `Without a command this is the daemon itself, which an init system starts and
 "lxc" talks to. The commands below set a daemon up, and start and stop it.`,
     }),
-    commands: all(version, daemon.isNeeded),
+    commands: all(version, daemon),
     flags: daemonFlags,
     start: daemon.serve,
     version,

@@ -1,0 +1,3 @@
+import { group } from '../command.ts'
+
+export const audit = group({ name: 'audit', doc: 'Check the audit log' })
