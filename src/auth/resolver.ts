@@ -52,7 +52,12 @@ export class IdentityResolver {
     const peer = this.#peers.get(socket) ?? this.#localUsers.peer(socket)
     const identity = peer && (await this.#localUsers.identify(peer))
     if (!identity) {
-      this.#onFailure({ method: 'unix', address: '@', id: peer ? userName(peer.uid) : '', reason: 'the user has no role' })
+      this.#onFailure({
+        method: 'unix',
+        address: '@',
+        id: peer ? userName(peer.uid) : '',
+        reason: 'the user has no role',
+      })
       throw forbidden('not authorized')
     }
     this.#peers.set(socket, peer)

@@ -171,7 +171,10 @@ test('every change is there with who made it, what came of it, and before the an
   assert.equal(await as(boss, 'POST', '/1.0/projects', { name: 'made' }), 201)
   const [asked, answered] = since(from).slice(-2)
   assert.equal(asked.who.id, fingerprintOf(boss))
-  assert.deepEqual([asked.method, asked.route, asked.action, asked.decision], ['POST', '/1.0/projects', 'admin', 'allowed'])
+  assert.deepEqual(
+    [asked.method, asked.route, asked.action, asked.decision],
+    ['POST', '/1.0/projects', 'admin', 'allowed'],
+  )
   assert.deepEqual(
     { request: answered.request, status: answered.status, objects: answered.objects },
     { request: asked.sequence, status: 201, objects: ['/1.0/projects/made'] },
@@ -239,7 +242,7 @@ test('security events and log lines are told to administrators only', async () =
   await daemon.ok('POST', '/1.0/profiles?project=p1', { body: { name: 'theirs' } })
   while (!told.get(theirs)?.some(({ type }) => type === 'lifecycle')) await new Promise((done) => setTimeout(done, 5))
   const [event] = told.get(bosses) ?? []
-  const { name, level, request_path, request_method, requestor } = event?.metadata as Json
+  const { name, level, request_path, request_method, requestor } = event!.metadata as Json
   assert.deepEqual(
     { name, level, request_path, request_method, username: requestor.username },
     {
@@ -285,7 +288,11 @@ test('a download of a client whose certificate is removed is cut', async () => {
 
 test('a path that no HTTP parser takes is no line at all', async () => {
   const before = lines().length
-  const sent = request({ socketPath: join(daemon.directory, 'unix.socket'), method: 'DELETE', path: `/1.0/profiles/${'x'.repeat(65_536)}` })
+  const sent = request({
+    socketPath: join(daemon.directory, 'unix.socket'),
+    method: 'DELETE',
+    path: `/1.0/profiles/${'x'.repeat(65_536)}`,
+  })
   // The rest of the path is not read.
   const answered = once(sent, 'response')
   sent.on('error', () => {})

@@ -43,7 +43,9 @@ that is wrong is named.`,
         const upTo = verdict.lines === 0 ? '' : `; up to number ${verdict.last} it is`
         throw new Failure('conflict', `The audit log is not as it was written: ${verdict.broken}${upTo}`)
       }
-      at.print(`The audit log is as it was written: ${verdict.lines} lines, the last is ${verdict.last}:${verdict.hash}\n`)
+      at.print(
+        `The audit log is as it was written: ${verdict.lines} lines, the last is ${verdict.last}:${verdict.hash}\n`,
+      )
     },
   })
 }
