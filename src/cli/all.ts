@@ -51,6 +51,13 @@ const config: Tree = {
   unset: { load: async () => (await import('./config/config-unset.ts')).configUnset },
 }
 
+const file: Tree = {
+  delete: { aliases: ['rm'], load: async () => (await import('./file/file-delete.ts')).fileDelete },
+  edit: { load: async () => (await import('./file/file-edit.ts')).fileEdit },
+  pull: { load: async () => (await import('./file/file-pull.ts')).filePull },
+  push: { load: async () => (await import('./file/file-push.ts')).filePush },
+}
+
 const image: Tree = {
   alias: {
     load: async () => (await import('./image/image-alias.ts')).imageAlias,
@@ -193,6 +200,7 @@ export const all: Tree = {
   config: { load: async () => (await import('./config/config.ts')).config, commands: config },
   delete: { aliases: ['rm'], load: async () => (await import('./instance/delete.ts')).deleteCommand },
   exec: { load: async () => (await import('./instance/exec.ts')).exec },
+  file: { load: async () => (await import('./file/file.ts')).file, commands: file },
   help: { load: async () => (await import('./server/help.ts')).help },
   image: { load: async () => (await import('./image/image.ts')).image, commands: image },
   info: { load: async () => (await import('./instance/info.ts')).info },

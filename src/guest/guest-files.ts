@@ -12,6 +12,9 @@ export interface GuestFiles {
   at(directory: string): ConfinedProcess
 }
 
+/** The folder of all layers. */
+const sources = new URL('../', import.meta.url)
+
 const openDirectory = constants.O_DIRECTORY | constants.O_NOFOLLOW | openFlags.path
 
 /**
@@ -19,7 +22,7 @@ const openDirectory = constants.O_DIRECTORY | constants.O_NOFOLLOW | openFlags.p
  * user namespace, where it can do no more than root in there, and can be killed where a guest holds it up.
  */
 export function realGuestFiles(): GuestFiles {
-  const script = wholeScript('files-main.ts')
+  const script = wholeScript('guest/files-main.ts')
   return {
     inside(pid) {
       // The link is the kernel's: nothing in the container has a say in where it leads.
@@ -49,12 +52,11 @@ function openNamespace(pid: number): number | undefined {
   return openSync(`/proc/${pid}/ns/user`, constants.O_RDONLY)
 }
 
-/** The text of a program together with that of the modules beside it that it imports: none of them can be opened there. */
-function wholeScript(name: string): string {
-  const text = stripTypeScriptTypes(readFileSync(new URL(name, import.meta.url), 'utf8'))
-  return text.replaceAll(/from '\.\/([\w-]+\.ts)'/g, (_all, imported: string) => `from '${dataUrl(imported)}'`)
-}
-
-function dataUrl(name: string): string {
-  return `data:text/javascript;base64,${Buffer.from(wholeScript(name)).toString('base64')}`
+/** The text of a program together with that of the modules it imports: none of them can be opened there. */
+function wholeScript(path: string): string {
+  const text = stripTypeScriptTypes(readFileSync(new URL(path, sources), 'utf8'))
+  return text.replaceAll(/from '(?:#|\.\/)([\w/-]+\.ts)'/g, (_all, imported: string) => {
+    const script = wholeScript(imported.includes('/') ? imported : `guest/${imported}`)
+    return `from 'data:text/javascript;base64,${Buffer.from(script).toString('base64')}'`
+  })
 }

@@ -10,8 +10,8 @@ import type { Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { posix } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { codes, makePacket, openModes, PacketReader, readPackets, types, version } from './sftp-packets.ts'
-import type { Attributes, Part } from './sftp-packets.ts'
+import { codes, makePacket, openModes, PacketReader, readPackets, types, version } from '#base/sftp-packets.ts'
+import type { Attributes, Part } from '#base/sftp-packets.ts'
 
 /** Requests that are worked on at once; more are not read. */
 const maxRequests = 32

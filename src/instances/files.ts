@@ -1,7 +1,7 @@
 import { badRequest } from '#base/failure.ts'
 import type { Locks } from '#base/locks.ts'
 import type { GuestFiles } from '#guest/guest-files.ts'
-import { SftpClient } from '#guest/sftp-client.ts'
+import { SftpClient } from '#base/sftp-client.ts'
 import type { ConfinedProcess } from '#host/confined-process.ts'
 import type { Runtime } from '#lxc/runtime.ts'
 import type { InstanceCommit } from './commit.ts'

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import { after, before, test } from 'node:test'
-import { SftpClient } from '#guest/sftp-client.ts'
-import { openModes } from '#guest/sftp-packets.ts'
+import { SftpClient } from '#base/sftp-client.ts'
+import { openModes } from '#base/sftp-packets.ts'
 import { imageFile } from '../image.ts'
-import { ok, RealDaemon, stockLxc } from '../real-daemon.ts'
+import { ok, ourLxc, RealDaemon, stockLxc } from '../real-daemon.ts'
 import { enterSandbox } from '../sandbox.ts'
 
 enterSandbox(import.meta)
@@ -119,4 +119,38 @@ test('an instance that stops, starts and goes is not held up by who looks at its
   lxc('file', 'push', '-q', '/tmp/mine', 'privileged/root/mine')
   lxc('delete', '-f', 'privileged')
   assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes('/privileged'))
+})
+
+test('our client takes files and trees in and out over one session', () => {
+  const ours = (...args: string[]) => ok(ourLxc('file', ...args))
+  const fails = (...args: string[]) => ourLxc('file', ...args).stderr
+  mkdirSync('/tmp/tree/inner/empty', { recursive: true })
+  for (let count = 0; count < 300; count++) writeFileSync(`/tmp/tree/inner/${count}`, `${count}`)
+  symlinkSync('inner/7', '/tmp/tree/link')
+  ours('push', '-r', '/tmp/tree', 'runs/root/')
+  assert.equal(lxc('exec', 'runs', '--', 'sh', '-c', 'ls /root/tree/inner | wc -l; cat /root/tree/link'), '301\n7')
+  ours('pull', '-r', 'runs/root/tree', '/tmp/tree-back')
+  assert.equal(readFileSync('/tmp/tree-back/tree/inner/299', 'utf8'), '299')
+  assert.equal(readlinkSync('/tmp/tree-back/tree/link'), 'inner/7')
+
+  ours('push', '/tmp/big', 'runs/root/new', '--uid', '12', '--gid', '13', '--mode', '0604')
+  assert.equal(lxc('exec', 'runs', '--', 'stat', '-c', '%u %g %a %s', '/root/new'), '12 13 604 3000001\n')
+  ours('pull', 'runs/root/new', '/tmp/new')
+  assert.ok(readFileSync('/tmp/new').equals(readFileSync('/tmp/big')))
+  ours('push', '-p', '/tmp/mine', 'runs/root/a/b/c')
+  assert.equal(ours('pull', 'runs/root/a/b/c', '-'), 'of the client')
+  ours('delete', 'runs/root/a/b/c', 'runs/root/a/b')
+
+  for (const [args, message] of [
+    [['push', '/tmp/mine', 'runs'], 'Error: Invalid target runs\n'],
+    [['push', '/tmp/mine', '/tmp/mine', 'runs/root/x'], 'Error: Missing target directory\n'],
+    [['push', '/tmp/none', 'runs/root/'], 'Error: open /tmp/none: no such file or directory\n'],
+    [['push', '/tmp/mine', 'runs/root/x', '--mode', '9'], 'Error: Invalid mode "9": expected a number such as 0644\n'],
+    [['push', '/tmp/mine', 'none/root/'], 'Error: Instance not found\n'],
+    [['pull', 'runs/root/none', '/tmp/'], 'Error: Not Found\n'],
+    [['pull', 'runs/root', '/tmp/'], "Error: Can't pull a directory without --recursive\n"],
+    [['delete', 'runs'], 'Error: Invalid path runs\n'],
+  ] as const) {
+    assert.equal(fails(...args), message)
+  }
 })

@@ -154,14 +154,14 @@ function long(value: bigint): Buffer {
 }
 
 /** Cuts a stream into packets, without their lengths. Throws a RangeError for one that is too long. */
-export async function* readPackets(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let kept: Buffer[] = []
+export async function* readPackets(input: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let kept: Uint8Array[] = []
   let length = 0
   for await (const chunk of input) {
     kept.push(chunk)
     length += chunk.length
     if (length < 4) continue
-    let bytes = kept.length === 1 ? kept[0]! : Buffer.concat(kept)
+    let bytes = kept.length === 1 ? asBuffer(kept[0]!) : Buffer.concat(kept)
     for (let size = sizeOf(bytes); bytes.length >= 4 && bytes.length >= 4 + size; size = sizeOf(bytes)) {
       yield bytes.subarray(4, 4 + size)
       bytes = bytes.subarray(4 + size)
@@ -169,6 +169,10 @@ export async function* readPackets(input: AsyncIterable<Buffer>): AsyncGenerator
     kept = [bytes]
     length = bytes.length
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function sizeOf(bytes: Buffer): number {

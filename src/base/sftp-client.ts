@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { codes, makePacket, PacketReader, readPackets, types, version } from './sftp-packets.ts'
 import type { Attributes, Part } from './sftp-packets.ts'
 
@@ -42,7 +42,7 @@ export class SftpClient {
   #last = 0
   #failed: Error | undefined
 
-  constructor(input: Readable, output: Writable) {
+  constructor(input: AsyncIterable<Uint8Array>, output: Writable) {
     this.#output = output
     output.on('error', (error) => this.#fail(error))
     this.#ready.promise.catch(() => {})
@@ -191,7 +191,7 @@ export class SftpClient {
     return answer.packet
   }
 
-  async #listen(input: Readable): Promise<void> {
+  async #listen(input: AsyncIterable<Uint8Array>): Promise<void> {
     try {
       for await (const bytesOfPacket of readPackets(input)) {
         const type = bytesOfPacket.readUInt8(0)
