@@ -429,6 +429,18 @@ test('one project does not take all there is', async () => {
   await Promise.allSettled(going)
 })
 
+test('one project does not keep the server waiting for more than it can', async () => {
+  answers['/1.0/images/aliases/one'] = () => {}
+  const all = Array.from({ length: 65 }, () => downloads.fetch(wanted(), {}))
+
+  const results = await Promise.allSettled(all)
+
+  const reasons = results.map((result) => (result.status === 'rejected' ? (result.reason as Error).message : ''))
+  assert.equal(reasons.filter((reason) => /64 are being fetched/.test(reason)).length, 1)
+  delete answers['/1.0/images/aliases/one']
+  assert.equal((await downloads.fetch(wanted(), {})).fingerprint, fingerprint, 'and forgets them')
+})
+
 test('an alias that is taken is told before the download, and the image is not there then', async () => {
   const rival = tar([file('metadata.yaml', metadata), directory('rootfs')])
   answers[`/1.0/images/${fingerprint}/export`] = (_request, response) => response.end(image)

@@ -55,7 +55,11 @@ export interface DownloadsOptions {
 /** The most downloads that go on for one project. */
 const maxPerProject = 8
 
+/** The most that are waited for at the same time for one project, whoever shares what with whom. */
+const maxFetches = 64
+
 const maxName = 255
+const maxSecret = 1024
 
 /** A download that several may be waiting for. It ends when it is over or nobody waits any more. */
 interface Shared {
@@ -72,6 +76,8 @@ export class Downloads {
   readonly #options: DownloadsOptions
   readonly #shared = new Map<string, Shared>()
   readonly #locks = new Locks()
+  /** How many are waited for, by the project that is to have them. */
+  readonly #going = new Map<string, number>()
 
   constructor(options: DownloadsOptions) {
     this.#options = options
@@ -84,6 +90,20 @@ export class Downloads {
 
   /** The image of the project that a source names, as it is on the other server now. */
   async fetch(request: FetchRequest, work: Work): Promise<ImageRecord> {
+    const home = this.#options.images.homeOf(request.project)
+    const going = this.#going.get(home) ?? 0
+    if (going >= maxFetches) throw unavailable(`Cannot fetch the image: ${going} are being fetched for the project`)
+    this.#going.set(home, going + 1)
+    try {
+      return await this.#fetch(request, work)
+    } finally {
+      const left = (this.#going.get(home) ?? 1) - 1
+      if (left > 0) this.#going.set(home, left)
+      else this.#going.delete(home)
+    }
+  }
+
+  async #fetch(request: FetchRequest, work: Work): Promise<ImageRecord> {
     const { images, outbound } = this.#options
     const { project, source } = request
     const { kind, query } = readSource(source)
@@ -220,6 +240,8 @@ function readSource(source: RemoteSource): { readonly kind: ImageSource; readonl
   const kind = findSource(source.protocol)
   if (name === '') throw badRequest('must specify one of alias or fingerprint for init from image')
   if (name.length > maxName) throw badRequest(`Invalid "source": a name of more than ${maxName} characters`)
+  if (secret.length > maxSecret) throw badRequest(`Invalid "source.secret": it has more than ${maxSecret} characters`)
+  if (project.length > maxName) throw badRequest(`Invalid "source.project": it has more than ${maxName} characters`)
   if (imageType !== '' && imageType !== 'container') {
     throw badRequest(`Invalid "source.image_type" "${imageType.slice(0, 100)}": expected container`)
   }

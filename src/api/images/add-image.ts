@@ -1,4 +1,4 @@
-import { badRequest, explain, forbidden, notImplemented } from '#base/failure.ts'
+import { badRequest, explain, forbidden, notImplemented, unavailable } from '#base/failure.ts'
 import { parseBool } from '#config/key.ts'
 import { isFingerprint } from '#images/fingerprint.ts'
 import type { ImportInput } from '#images/images.ts'
@@ -18,6 +18,9 @@ import { secretOperation } from './secret-operation.ts'
 type Adding = Omit<Request, 'params'>
 
 const maxHeaderValues = 1000
+
+/** Milliseconds between two signs of life of a server that sends an image. */
+const maxSilence = 60_000
 
 /**
  * Adds an image in one of the ways there are. A server that sends one in a client's name shows the secret that client
@@ -59,11 +62,14 @@ async function receiveImage(
 ): Promise<Reply> {
   const { images, operations } = services
   const contentType = headers['content-type'] ?? ''
+  // A server that falls silent in the middle is not waited for.
+  if (isPushed) stream.setTimeout(maxSilence, () => stream.destroy(unavailable('The server sends nothing any more')))
   const upload = await images.receive(project, stream, {
     contentType,
     filename: headers['x-lxd-filename'] ?? '',
     signal,
   })
+  if (isPushed) stream.setTimeout(0)
   const started = operations.start({
     description: 'Downloading image',
     project,
