@@ -36,6 +36,7 @@ interface IdentitiesOptions {
 
 const maxId = 255
 const maxName = 255
+const minFingerprint = 12
 /** How many users of a provider are noted down when they first come. Those that are declared don't count. */
 const maxNoted = 10_000
 
@@ -63,8 +64,8 @@ export class Identities {
 
   get(method: Method, id: string): KnownIdentity {
     if (method === 'tls') {
-      const certificate = this.#certificates().find(({ fingerprint }) => fingerprint === id)
-      if (certificate) return this.#ofCertificate(certificate)
+      const [certificate, other] = this.#certificates().filter(({ fingerprint }) => isMeant(fingerprint, id))
+      if (certificate && !other) return this.#ofCertificate(certificate)
     } else {
       const found = this.#access.identities.get(method, id)
       if (found) return known(found.value)
@@ -96,7 +97,7 @@ export class Identities {
       if (groups.length > 0 && method === 'tls' && !identity.type.startsWith('Client')) {
         throw badRequest(`Invalid "groups": a ${identity.type.toLowerCase()} can be in none`)
       }
-      return this.#put({ method, id, name: identity.name, groups })
+      return this.#put({ method, id: identity.id, name: identity.name, groups })
     })
     this.#tell('identity-updated', { method, id }, requestor)
   }
@@ -145,6 +146,11 @@ export class Identities {
 function known(record: IdentityRecord): KnownIdentity {
   const local = record.id.startsWith('g') ? 'Local group' : 'Local user'
   return { ...record, certificate: '', type: record.method === 'oidc' ? 'OIDC client' : local }
+}
+
+/** Fingerprints may be cut short, as lists show them. */
+function isMeant(fingerprint: string, id: string): boolean {
+  return fingerprint === id || (id.length >= minFingerprint && fingerprint.startsWith(id))
 }
 
 /** The greatest id of a user or group; the one above stands for none. */

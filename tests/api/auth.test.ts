@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { TestDaemon } from './daemon.ts'
+import { callHttps, clientCertificate, freePort } from './https.ts'
 
 let daemon: TestDaemon
 before(async () => {
@@ -194,6 +196,50 @@ test('permissions are listed with the groups that have them', async () => {
   assert.equal((await daemon.ok('GET', '/1.0/auth/permissions?entity-type=server')).length, 4)
   assert.equal((await daemon.refused('GET', '/1.0/auth/permissions?entity-type=instance')).status, 400)
   await daemon.ok('DELETE', `${groups}/g`)
+})
+
+test('a certificate that is restricted to nothing has what its groups give', async () => {
+  const port = await freePort()
+  await daemon.ok('PATCH', '/1.0', { body: { config: { 'core.https_address': `127.0.0.1:${port}` } } })
+  await daemon.ok('POST', groups, { body: { name: 'viewers', permissions: [onServer] } })
+  const pairs = ['client', 'metrics'].map((type) => ({ type, ...clientCertificate() }))
+  for (const { type, certificate } of pairs) {
+    const encoded = certificate.replaceAll(/-----[^-]+-----|\s/g, '')
+    await daemon.ok('POST', '/1.0/certificates', {
+      body: { type, name: type, restricted: true, projects: [], certificate: encoded },
+    })
+  }
+  const [viewer, metrics] = pairs.map(({ certificate, key }) => ({
+    fingerprint: new X509Certificate(certificate).fingerprint256.replaceAll(':', '').toLowerCase(),
+    call: async (method: string, path: string) =>
+      (
+        await callHttps({
+          port,
+          method,
+          path,
+          tls: { cert: certificate, key },
+          ...(method === 'GET' ? {} : { body: '{}' }),
+        })
+      ).status,
+  }))
+  const url = (fingerprint: string) => `/1.0/auth/identities/tls/${fingerprint}`
+  assert.equal(await viewer!.call('GET', '/1.0/instances'), 404)
+  await daemon.ok('PUT', url(viewer!.fingerprint.slice(0, 12)), { body: { groups: ['viewers'] } })
+  assert.deepEqual(await daemon.ok('GET', `${groups}/viewers`).then(({ identities }) => identities), {
+    tls: [viewer!.fingerprint],
+  })
+  assert.equal((await daemon.ok('GET', url(viewer!.fingerprint))).type, 'Client certificate (restricted)')
+  assert.equal(await viewer!.call('GET', '/1.0/instances'), 200)
+  assert.equal(await viewer!.call('GET', '/1.0/auth/groups'), 200)
+  assert.equal(await viewer!.call('POST', '/1.0/auth/groups'), 403)
+  assert.equal(await viewer!.call('PATCH', '/1.0/profiles/default'), 403)
+
+  const refused = await daemon.refused('PUT', url(metrics!.fingerprint), { body: { groups: ['viewers'] } })
+  assert.match(refused.error, /a metrics certificate \(restricted\) can be in none/)
+  assert.equal((await daemon.refused('GET', url(viewer!.fingerprint.slice(0, 11)))).status, 404)
+  await daemon.ok('DELETE', `/1.0/certificates/${viewer!.fingerprint}`)
+  assert.equal(await viewer!.call('GET', '/1.0/instances'), 403)
+  await daemon.ok('DELETE', `${groups}/viewers`)
 })
 
 test('a client is told who it is', async () => {
