@@ -41,6 +41,7 @@ import { profiles } from './profiles/profiles.ts'
 import { project } from './projects/project.ts'
 import { projectState } from './projects/project-state.ts'
 import { projects } from './projects/projects.ts'
+import { metrics } from './server/metrics.ts'
 import { resources } from './server/resources.ts'
 import { root } from './server/root.ts'
 import { server } from './server/server.ts'
@@ -96,6 +97,7 @@ const listed: readonly Route[] = [
   project,
   projectState,
   projects,
+  metrics,
   resources,
   root,
   server,

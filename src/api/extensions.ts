@@ -134,6 +134,7 @@ const known: readonly (readonly [name: string, ...needs: readonly string[]])[] =
     'POST /1.0/instances/{name}/backups',
     'POST /1.0/instances/{name}/snapshots',
   ],
+  ['server_trusted_proxy', 'server core.https_trusted_proxy'],
   ['server_supported_storage_drivers'],
   ['event_lifecycle_requestor_address', 'GET /1.0/events'],
   ['resources_gpu_usb', 'GET /1.0/resources'],
@@ -147,6 +148,7 @@ const known: readonly (readonly [name: string, ...needs: readonly string[]])[] =
   ['instance_get_full', 'GET /1.0/instances/{name}'],
   ['event_project', 'GET /1.0/events'],
   ['network_dns_records', 'POST /1.0/network-zones/{zone}/records'],
+  ['metrics_cpu_seconds', 'GET /1.0/metrics'],
   ['certificate_token', 'POST /1.0/certificates'],
   ['instance_nic_routed_neighbor_probe', 'device nic/routed ipv4.neighbor_probe'],
   [
@@ -154,6 +156,7 @@ const known: readonly (readonly [name: string, ...needs: readonly string[]])[] =
     'project restricted.containers.interception',
     'instance security.syscalls.intercept.mount',
   ],
+  ['metrics_authentication', 'server core.metrics_authentication'],
   ['images_target_project', 'POST /1.0/images', 'POST /1.0/images/{fingerprint}/export'],
   ['instance_file_head', 'HEAD /1.0/instances/{name}/files'],
   ['resources_pci_vpd', 'GET /1.0/resources'],

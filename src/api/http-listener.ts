@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Connections, Door } from '#auth/connections.ts'
+import { notFound } from '#base/failure.ts'
 import type { Client } from './admission.ts'
 import { answerRefused, inspect } from './browsers.ts'
 import type { BrowserPolicy } from './browsers.ts'
@@ -68,6 +69,7 @@ export function serveApi(server: Server, api: Api, door: Door): Served {
     const { refusal, headers } = inspect(request, door, api.browsers())
     for (const [name, value] of headers) response.setHeader(name, value)
     if (refusal) answerRefused(response, refusal)
+    else if (door === 'metrics' && !isMetrics(request)) answerRefused(response, nothingElse)
     else if (request.method === 'OPTIONS') response.writeHead(200, { 'content-length': 0 }).end()
     else app.routing(request, response)
   })
@@ -76,6 +78,7 @@ export function serveApi(server: Server, api: Api, door: Door): Served {
     count(request.socket, 1)
     const { refusal } = inspect(request, door, api.browsers())
     if (refusal) refuse(socket, refusal.error, refusal.code)
+    else if (door === 'metrics') refuse(socket, nothingElse.error)
     else upgrade(request, socket, head)
   })
 
@@ -90,6 +93,14 @@ export function serveApi(server: Server, api: Api, door: Door): Served {
     for (const [socket, { running }] of clients) if (running === 0) socket.destroy()
   }
   return { take, listener: { retire, [Symbol.asyncDispose]: () => close(server, clients) } }
+}
+
+/** What the listener for metrics says to all other requests. */
+const nothingElse = { code: 404, error: notFound('not found') }
+
+/** Whether a request is for the metrics of instances. */
+export function isMetrics({ url = '' }: IncomingMessage): boolean {
+  return url.split('?', 1)[0] === '/1.0/metrics'
 }
 
 /** Ends a server; what goes on after a moment, websockets among it, is cut off. */

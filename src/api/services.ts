@@ -49,6 +49,8 @@ export interface Services {
   readonly runtime: Runtime
   /** The state of an instance, as `GET …/state` shows it. */
   readState(record: InstanceRecord): Promise<object>
+  /** What running instances use, of all projects or of one, as text for Prometheus. */
+  readMetrics(project?: string): Promise<string>
   /** The image that a source names, in the project or in that whose images it uses. */
   findImage(project: string, source: ImageQuery): Promise<SourceImage>
   readonly policy: Policy

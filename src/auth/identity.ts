@@ -60,3 +60,8 @@ export function stranger(address: string): Identity {
     peer: { address },
   }
 }
+
+/** The same client, which may see metrics as well. */
+export function withMetrics(identity: Identity): Identity {
+  return { ...identity, grants: [...identity.grants, { role: 'metrics' }] }
+}

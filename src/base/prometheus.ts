@@ -31,5 +31,8 @@ function linesOf({ name, help, type, samples }: MetricFamily): string[] {
 }
 
 function escape(text: string): string {
-  return text.replaceAll('\\', String.raw`\\`).replaceAll('"', String.raw`\"`).replaceAll('\n', String.raw`\n`)
+  return text
+    .replaceAll('\\', String.raw`\\`)
+    .replaceAll('"', String.raw`\"`)
+    .replaceAll('\n', String.raw`\n`)
 }

@@ -5,8 +5,12 @@ import { bool, choice, integer, keyType, list, parseList } from './key.ts'
 /** The port of the API where an address names none. */
 const apiPort = 8443
 
+/** The same for metrics, as LXD has it. */
+const metricsPort = 9100
+
 /** An address to listen on: host[:port], an empty host for all addresses. */
-const listenAddress = keyType('address[:port]', (text) => parseListenAddress(text, apiPort))
+const listenAddress = (defaultPort: number) =>
+  keyType('address[:port]', (text) => parseListenAddress(text, defaultPort))
 
 /** The names in the header that a browser is told; nothing else may get into an answer's headers. */
 const tokens = keyType('string', (text) => {
@@ -25,7 +29,7 @@ function parseOrigin(text: string): string {
 
 /** The server's keys about its listeners for remote clients. */
 export const listenerKeys = {
-  'core.https_address': listenAddress({
+  'core.https_address': listenAddress(apiPort)({
     doc: 'Where the API listens for remote clients: an address or a host name, the port is 8443 where none is given.\n\nA change is live: the new address is listened on before the old one is given up, and running requests go on. Name one address; `:8443` listens on all of them.',
     scope: 'local',
     live: true,
@@ -79,6 +83,16 @@ export const listenerKeys = {
   }),
   'core.https_trusted_proxy': list((text) => parseAddress(text), {
     doc: 'IP addresses of proxies that may say for whom they connect (PROXY protocol, version 1 or 2), separated by commas. From any other address this is refused.',
+    live: true,
+  }),
+  'core.metrics_address': listenAddress(metricsPort)({
+    doc: 'Where metrics are served besides: an address or a host name, the port is 9100 where none is given. Nothing but `/1.0/metrics` is answered there.',
+    scope: 'local',
+    live: true,
+  }),
+  'core.metrics_authentication': bool({
+    doc: 'Whether metrics are for trusted clients only: certificates of the type `metrics`, and clients that may see the server. Without it they are for everyone.',
+    default: 'true',
     live: true,
   }),
 }

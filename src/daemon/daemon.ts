@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { routes } from '#api/all.ts'
 import { Connections } from '#auth/connections.ts'
 import { OpenSessions } from '#auth/open-sessions.ts'
+import { withMetrics } from '#auth/identity.ts'
 import { LocalAdmission } from '#auth/local-admission.ts'
 import { LocalUsers } from '#auth/local-users.ts'
 import { IdentityResolver } from '#auth/resolver.ts'
+import { isMetrics } from '#api/http-listener.ts'
 import type { Api } from '#api/http-listener.ts'
 import { listenUnix } from '#api/listen-unix.ts'
 import { makeRouter } from '#api/router.ts'
@@ -124,8 +126,8 @@ async function serve(options: DaemonOptions, parts: Parts, services: Services, r
     ready,
     identify: async (request) => {
       const identity = await resolver.resolve(request)
-      if (identity.trusted) parts.listeners.trust(request.socket)
-      return identity
+      if (identity.method !== 'none') parts.listeners.trust(request.socket)
+      return parts.listeners.metricsForAll && isMetrics(request) ? withMetrics(identity) : identity
     },
     projects: parts.projects,
     challenge: () => oidc.challenge(),

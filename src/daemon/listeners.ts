@@ -6,10 +6,11 @@ import type { AdmissionLimits } from '#api/admission.ts'
 import type { BrowserPolicy } from '#api/browsers.ts'
 import type { Api } from '#api/http-listener.ts'
 import { checkUsable, listenTls } from '#api/listen-tls.ts'
-import type { TlsIdentity, TlsSettings } from '#api/listen-tls.ts'
+import type { TlsIdentity, TlsListener, TlsSettings } from '#api/listen-tls.ts'
 import { canonicalAddress } from '#base/address.ts'
 import { badRequest, explain } from '#base/failure.ts'
 import { formatListenAddress, isWildcard } from '#base/listen-address.ts'
+import type { ListenAddress } from '#base/listen-address.ts'
 import type { Log } from '#base/log.ts'
 import type { Applied, ConfigChange, ConfigPart, ServerValues } from '#server/config-part.ts'
 import type { ServerIdentity } from '#server/server-certificate.ts'
@@ -34,6 +35,7 @@ export class Listeners implements AsyncDisposable {
   #proxies: ReadonlySet<string>
   readonly #admission: Admission
   readonly #https: Doorway
+  readonly #metrics: Doorway
   #api: Api | undefined
 
   constructor({ log, identity, warnings, values }: ListenersOptions) {
@@ -44,19 +46,8 @@ export class Listeners implements AsyncDisposable {
     this.#browsers = browserPolicy(values, identity.current)
     this.#proxies = proxiesOf(values)
     this.#admission = new Admission(limitsOf(values))
-    this.#https = new Doorway(async (address) => {
-      if (!this.#api) throw new Error('The API is not there yet')
-      const listener = await listenTls(this.#api, {
-        door: 'tls',
-        address,
-        identity: this.#identity.current,
-        tls: tlsOf(this.#values),
-        admission: this.#admission,
-        proxies: () => this.#proxies,
-      })
-      this.#log.info('Listening for remote clients', { address: formatListenAddress(address) })
-      return listener
-    })
+    this.#https = new Doorway((address) => this.#listen('tls', address))
+    this.#metrics = new Doorway((address) => this.#listen('metrics', address))
   }
 
   /** What it does when the configuration changes. */
@@ -72,6 +63,8 @@ export class Listeners implements AsyncDisposable {
       'core.https_max_untrusted_connections',
       'core.https_tls_min_version',
       'core.https_trusted_proxy',
+      'core.metrics_address',
+      'core.metrics_authentication',
     ],
     apply: (change) => this.#apply(change),
   }
@@ -82,12 +75,17 @@ export class Listeners implements AsyncDisposable {
    */
   async start(api: Api): Promise<void> {
     this.#api = api
-    try {
-      await this.#https.move(this.#values['core.https_address'])
-      this.#warnings.resolve('API does not listen')
-    } catch (error) {
-      this.#warnings.raise({ type: 'API does not listen', message: explain(error) })
+    const failures: string[] = []
+    for (const [key, doorway] of this.#doorways()) {
+      try {
+        await doorway.move(this.#values[key])
+      } catch (error) {
+        failures.push(explain(error))
+      }
     }
+    const type = 'API does not listen'
+    if (failures.length > 0) this.#warnings.raise({ type, message: failures.join('; ') })
+    else this.#warnings.resolve(type)
     this.#warnOfWildcard()
   }
 
@@ -116,7 +114,7 @@ export class Listeners implements AsyncDisposable {
       return
     }
     const { fingerprint } = this.#identity.current
-    for (const listener of this.#https.listeners) listener.setIdentity(this.#identity.current)
+    for (const listener of this.#listeners()) listener.setIdentity(this.#identity.current)
     this.#browsers = browserPolicy(this.#values, this.#identity.current)
     this.#log.info('Showing a new server certificate', { fingerprint })
   }
@@ -126,32 +124,70 @@ export class Listeners implements AsyncDisposable {
     this.#admission.trust(socket)
   }
 
+  /** Whether metrics are for everyone, known or not. */
+  get metricsForAll(): boolean {
+    return !this.#values['core.metrics_authentication']
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#https[Symbol.asyncDispose]()
+    await Promise.all([this.#https[Symbol.asyncDispose](), this.#metrics[Symbol.asyncDispose]()])
+  }
+
+  #doorways() {
+    return [
+      ['core.https_address', this.#https],
+      ['core.metrics_address', this.#metrics],
+    ] as const
+  }
+
+  async #listen(door: 'tls' | 'metrics', address: ListenAddress): Promise<TlsListener> {
+    if (!this.#api) throw new Error('The API is not there yet')
+    const listener = await listenTls(this.#api, {
+      door,
+      address,
+      identity: this.#identity.current,
+      tls: tlsOf(this.#values),
+      admission: this.#admission,
+      proxies: () => this.#proxies,
+    })
+    this.#log.info('Listening for remote clients', { door, address: formatListenAddress(address) })
+    return listener
   }
 
   async #apply({ values, changes }: ConfigChange): Promise<Applied> {
     const before = this.#values
     this.#set(values)
-    let moved: Applied | undefined
-    try {
-      if (changes('core.https_address')) moved = await this.#https.move(values['core.https_address'])
-    } catch (cause) {
+    const moved: Applied[] = []
+    const undo = async () => {
+      for (const one of moved.toReversed()) await one.undo()
       this.#set(before)
-      throw badRequest('Invalid server configuration: "core.https_address"', { cause })
+    }
+    for (const [key, doorway] of this.#doorways()) {
+      try {
+        if (changes(key)) moved.push(await doorway.move(values[key]))
+      } catch (cause) {
+        await undo()
+        throw badRequest(`Invalid server configuration: "${key}"`, { cause })
+      }
     }
     return {
-      undo: async () => {
-        await moved?.undo()
-        this.#set(before)
-      },
+      undo,
       finish: async () => {
-        await moved?.finish?.()
-        if (!moved) return
-        this.#warnings.resolve('API does not listen')
-        this.#warnOfWildcard()
+        for (const one of moved) await one.finish?.()
+        if (moved.length > 0) this.#checkOpen()
       },
     }
+  }
+
+  /** Warnings that were true before a change may not be any more. */
+  #checkOpen(): void {
+    const closed = this.#doorways().filter(([key, { address }]) => this.#values[key] && !address)
+    if (closed.length === 0) this.#warnings.resolve('API does not listen')
+    this.#warnOfWildcard()
+  }
+
+  #listeners(): readonly TlsListener[] {
+    return [...this.#https.listeners, ...this.#metrics.listeners]
   }
 
   #set(values: ServerValues): void {
@@ -159,7 +195,7 @@ export class Listeners implements AsyncDisposable {
     this.#browsers = browserPolicy(values, this.#identity.current)
     this.#proxies = proxiesOf(values)
     this.#admission.setLimits(limitsOf(values))
-    for (const listener of this.#https.listeners) {
+    for (const listener of this.#listeners()) {
       if (listener.tls.minVersion !== tlsOf(values).minVersion) listener.setTls(tlsOf(values))
     }
   }

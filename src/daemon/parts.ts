@@ -53,6 +53,7 @@ import { makeAccess } from './access.ts'
 import type { Host } from './host.ts'
 import { makeImages } from './image-parts.ts'
 import { Listeners } from './listeners.ts'
+import { makeMetrics } from './metrics-part.ts'
 import { makeTrust } from './trust.ts'
 
 interface Common {
@@ -110,6 +111,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   return {
     ...running,
     ...server,
+    metrics: makeMetrics({ directory, log, ...running }),
     ...access,
     store,
     ...trust,
@@ -262,6 +264,7 @@ export function servicesOf(parts: Parts, shutdown: Services['shutdown']): Servic
     ...parts,
     extensions,
     findImage: async (project, source) => images.use(project, source),
+    readMetrics: (project) => parts.metrics.read(project),
     shutdown,
   }
 }

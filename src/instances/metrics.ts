@@ -54,7 +54,9 @@ export class Metrics {
   async #measureAll(): Promise<Measured[]> {
     const { list, runtime } = this.#options
     const running = list().filter(({ project, name }) => runtime.status(runtimeName(project, name)) !== 'stopped')
-    return await Promise.all(running.map((record) => this.#measure(record)))
+    const measured = await Promise.allSettled(running.map((record) => this.#measure(record)))
+    // One that went away meanwhile is not to be told of.
+    return measured.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   }
 
   async #measure(record: InstanceRecord): Promise<Measured> {
@@ -75,7 +77,10 @@ interface Source {
   readonly name: string
   readonly help: string
   readonly type: MetricFamily['type']
-  of(measured: Measured, memory: number): readonly (readonly [labels: Record<string, string>, value: number])[]
+  readonly of: (
+    measured: Measured,
+    memory: number,
+  ) => readonly (readonly [labels: Record<string, string>, value: number])[]
 }
 
 function toFamily({ of, ...family }: Source, measured: readonly Measured[], memory: number): MetricFamily {
@@ -124,37 +129,170 @@ const families: readonly Source[] = [
       [{ cpu: String(cpu), mode: 'user' }, user] as const,
     ]),
   ),
-  counter('disk_read_bytes', 'The total number of bytes read.', ofDisks(({ readBytes }) => readBytes)),
-  counter('disk_reads_completed', 'The total number of completed reads.', ofDisks(({ reads }) => reads)),
-  counter('disk_written_bytes', 'The total number of bytes written.', ofDisks(({ writtenBytes }) => writtenBytes)),
-  counter('disk_writes_completed', 'The total number of completed writes.', ofDisks(({ writes }) => writes)),
-  gauge('filesystem_avail_bytes', 'The number of available space in bytes.', ofFilesystem((usage) => usage.available)),
-  gauge('filesystem_free_bytes', 'The number of free space in bytes.', ofFilesystem((usage) => usage.free)),
-  gauge('filesystem_size_bytes', 'The size of the filesystem in bytes.', ofFilesystem((usage) => usage.size)),
-  gauge('memory_Active_anon_bytes', 'The amount of anonymous memory on active LRU list.', ofMemory((m) => m.activeAnon)),
-  gauge('memory_Active_file_bytes', 'The amount of file-backed memory on active LRU list.', ofMemory((m) => m.activeFile)),
-  gauge('memory_Active_bytes', 'The amount of memory on active LRU list.', ofMemory((m) => m.activeAnon + m.activeFile)),
-  gauge('memory_Cached_bytes', 'The amount of cached memory.', ofMemory((m) => m.cached)),
-  gauge('memory_Dirty_bytes', 'The amount of memory waiting to get written back to the disk.', ofMemory((m) => m.dirty)),
-  gauge('memory_Inactive_anon_bytes', 'The amount of anonymous memory on inactive LRU list.', ofMemory((m) => m.inactiveAnon)),
-  gauge('memory_Inactive_file_bytes', 'The amount of file-backed memory on inactive LRU list.', ofMemory((m) => m.inactiveFile)),
-  gauge('memory_Inactive_bytes', 'The amount of memory on inactive LRU list.', ofMemory((m) => m.inactiveAnon + m.inactiveFile)),
-  gauge('memory_Mapped_bytes', 'The amount of mapped memory.', ofMemory((m) => m.mapped)),
-  gauge('memory_MemAvailable_bytes', 'The amount of available memory.', ofMemory((m, total) => Math.max(0, total - m.used + m.cached))),
-  gauge('memory_MemFree_bytes', 'The amount of free memory.', ofMemory((m, total) => Math.max(0, total - m.used))),
-  gauge('memory_MemTotal_bytes', 'The amount of used memory.', ofMemory((_m, total) => total)),
-  gauge('memory_RSS_bytes', 'The amount of anonymous and swap cache memory.', ofMemory((m) => m.anonymous)),
-  gauge('memory_Shmem_bytes', 'The amount of cached filesystem data that is swap-backed.', ofMemory((m) => m.shared)),
-  gauge('memory_Swap_bytes', 'The amount of used swap memory.', ofMemory((m) => m.swap)),
-  gauge('memory_Unevictable_bytes', 'The amount of unevictable memory.', ofMemory((m) => m.unevictable)),
-  gauge('memory_Writeback_bytes', 'The amount of memory queued for syncing to disk.', ofMemory((m) => m.writeback)),
-  counter('network_receive_bytes', 'The amount of received bytes on a given interface.', ofLinks((c) => c.bytes_received)),
-  counter('network_receive_drop', 'The amount of received dropped bytes on a given interface.', ofLinks((c) => c.packets_dropped_inbound)),
-  counter('network_receive_errs', 'The amount of received errors on a given interface.', ofLinks((c) => c.errors_received)),
-  counter('network_receive_packets', 'The amount of received packets on a given interface.', ofLinks((c) => c.packets_received)),
-  counter('network_transmit_bytes', 'The amount of transmitted bytes on a given interface.', ofLinks((c) => c.bytes_sent)),
-  counter('network_transmit_drop', 'The amount of transmitted dropped bytes on a given interface.', ofLinks((c) => c.packets_dropped_outbound)),
-  counter('network_transmit_errs', 'The amount of transmitted errors on a given interface.', ofLinks((c) => c.errors_sent)),
-  counter('network_transmit_packets', 'The amount of transmitted packets on a given interface.', ofLinks((c) => c.packets_sent)),
-  { name: 'lxd_procs_total', help: 'The number of running processes.', type: 'gauge', of: ({ state }) => [[{}, Math.max(0, state.processes)]] },
+  counter(
+    'disk_read_bytes',
+    'The total number of bytes read.',
+    ofDisks(({ readBytes }) => readBytes),
+  ),
+  counter(
+    'disk_reads_completed',
+    'The total number of completed reads.',
+    ofDisks(({ reads }) => reads),
+  ),
+  counter(
+    'disk_written_bytes',
+    'The total number of bytes written.',
+    ofDisks(({ writtenBytes }) => writtenBytes),
+  ),
+  counter(
+    'disk_writes_completed',
+    'The total number of completed writes.',
+    ofDisks(({ writes }) => writes),
+  ),
+  gauge(
+    'filesystem_avail_bytes',
+    'The number of available space in bytes.',
+    ofFilesystem((usage) => usage.available),
+  ),
+  gauge(
+    'filesystem_free_bytes',
+    'The number of free space in bytes.',
+    ofFilesystem((usage) => usage.free),
+  ),
+  gauge(
+    'filesystem_size_bytes',
+    'The size of the filesystem in bytes.',
+    ofFilesystem((usage) => usage.size),
+  ),
+  gauge(
+    'memory_Active_anon_bytes',
+    'The amount of anonymous memory on active LRU list.',
+    ofMemory((m) => m.activeAnon),
+  ),
+  gauge(
+    'memory_Active_file_bytes',
+    'The amount of file-backed memory on active LRU list.',
+    ofMemory((m) => m.activeFile),
+  ),
+  gauge(
+    'memory_Active_bytes',
+    'The amount of memory on active LRU list.',
+    ofMemory((m) => m.activeAnon + m.activeFile),
+  ),
+  gauge(
+    'memory_Cached_bytes',
+    'The amount of cached memory.',
+    ofMemory((m) => m.cached),
+  ),
+  gauge(
+    'memory_Dirty_bytes',
+    'The amount of memory waiting to get written back to the disk.',
+    ofMemory((m) => m.dirty),
+  ),
+  gauge(
+    'memory_Inactive_anon_bytes',
+    'The amount of anonymous memory on inactive LRU list.',
+    ofMemory((m) => m.inactiveAnon),
+  ),
+  gauge(
+    'memory_Inactive_file_bytes',
+    'The amount of file-backed memory on inactive LRU list.',
+    ofMemory((m) => m.inactiveFile),
+  ),
+  gauge(
+    'memory_Inactive_bytes',
+    'The amount of memory on inactive LRU list.',
+    ofMemory((m) => m.inactiveAnon + m.inactiveFile),
+  ),
+  gauge(
+    'memory_Mapped_bytes',
+    'The amount of mapped memory.',
+    ofMemory((m) => m.mapped),
+  ),
+  gauge(
+    'memory_MemAvailable_bytes',
+    'The amount of available memory.',
+    ofMemory((m, total) => Math.max(0, total - m.used + m.cached)),
+  ),
+  gauge(
+    'memory_MemFree_bytes',
+    'The amount of free memory.',
+    ofMemory((m, total) => Math.max(0, total - m.used)),
+  ),
+  gauge(
+    'memory_MemTotal_bytes',
+    'The amount of used memory.',
+    ofMemory((_m, total) => total),
+  ),
+  gauge(
+    'memory_RSS_bytes',
+    'The amount of anonymous and swap cache memory.',
+    ofMemory((m) => m.anonymous),
+  ),
+  gauge(
+    'memory_Shmem_bytes',
+    'The amount of cached filesystem data that is swap-backed.',
+    ofMemory((m) => m.shared),
+  ),
+  gauge(
+    'memory_Swap_bytes',
+    'The amount of used swap memory.',
+    ofMemory((m) => m.swap),
+  ),
+  gauge(
+    'memory_Unevictable_bytes',
+    'The amount of unevictable memory.',
+    ofMemory((m) => m.unevictable),
+  ),
+  gauge(
+    'memory_Writeback_bytes',
+    'The amount of memory queued for syncing to disk.',
+    ofMemory((m) => m.writeback),
+  ),
+  counter(
+    'network_receive_bytes',
+    'The amount of received bytes on a given interface.',
+    ofLinks((c) => c.bytes_received),
+  ),
+  counter(
+    'network_receive_drop',
+    'The amount of received dropped bytes on a given interface.',
+    ofLinks((c) => c.packets_dropped_inbound),
+  ),
+  counter(
+    'network_receive_errs',
+    'The amount of received errors on a given interface.',
+    ofLinks((c) => c.errors_received),
+  ),
+  counter(
+    'network_receive_packets',
+    'The amount of received packets on a given interface.',
+    ofLinks((c) => c.packets_received),
+  ),
+  counter(
+    'network_transmit_bytes',
+    'The amount of transmitted bytes on a given interface.',
+    ofLinks((c) => c.bytes_sent),
+  ),
+  counter(
+    'network_transmit_drop',
+    'The amount of transmitted dropped bytes on a given interface.',
+    ofLinks((c) => c.packets_dropped_outbound),
+  ),
+  counter(
+    'network_transmit_errs',
+    'The amount of transmitted errors on a given interface.',
+    ofLinks((c) => c.errors_sent),
+  ),
+  counter(
+    'network_transmit_packets',
+    'The amount of transmitted packets on a given interface.',
+    ofLinks((c) => c.packets_sent),
+  ),
+  {
+    name: 'lxd_procs_total',
+    help: 'The number of running processes.',
+    type: 'gauge',
+    of: ({ state }) => [[{}, Math.max(0, state.processes)]],
+  },
 ]
