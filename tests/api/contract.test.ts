@@ -40,6 +40,7 @@ test('a wrong answer is noticed', () => {
 })
 
 test('the server', async () => {
+  assert.equal((await daemon.call('GET', '/1.0/metrics')).status, 200)
   assert.deepEqual(await daemon.ok('GET', '/'), ['/1.0'])
   await daemon.ok('PATCH', '/1.0', { body: { config: { 'user.a': 'b' } } })
   await daemon.ok('PUT', '/1.0', { body: { config: { 'core.shutdown_timeout': '1' } } })
