@@ -91,14 +91,12 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     profiles: () => profiles,
   })
   const imageTree = (image: ImageRecord): ImageTree => ofImages.images.tree(image)
-  const pools = new Pools({ store, events, drivers: host.drivers, directory, log, imageTree })
-  const networks = new Networks({ ...host, store, events, log, directory, policy })
+  const pools = new Pools({ ...common, drivers: host.drivers, imageTree })
+  const networks = new Networks({ ...host, ...common, policy })
   const devicesDirectory = join(directory, 'devices')
   const kinds: readonly DeviceKind[] = deviceKinds({ ...host, networks, policy, pools, devicesDirectory })
   const profiles: Profiles = new Profiles({
-    store,
-    events,
-    log,
+    ...common,
     policy,
     projects,
     instanceKeys,
@@ -111,7 +109,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   return {
     ...running,
     ...server,
-    metrics: makeMetrics({ directory, log, ...running }),
+    metrics: makeMetrics({ ...common, ...running }),
     ...access,
     store,
     ...trust,
