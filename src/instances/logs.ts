@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -27,11 +26,12 @@ export class InstanceLogs {
     instance: string,
     name: string,
   ): Promise<{ readonly size: number; readonly modified: Date; readonly body: Readable }> {
-    const path = await this.#find(instance, name)
-    const { size, mtime } = await stat(path)
+    const file = await open(await this.#find(instance, name)).catch(missing)
+    const { size, mtime } = await file.stat()
     // A log that grows meanwhile must not outgrow the length that was promised.
-    const body = size === 0 ? Readable.from([]) : createReadStream(path, { end: size - 1 })
-    return { size, modified: mtime, body }
+    if (size > 0) return { size, modified: mtime, body: file.createReadStream({ end: size - 1 }) }
+    await file.close()
+    return { size, modified: mtime, body: Readable.from([]) }
   }
 
   /** A new file for the output of a recorded command. */
@@ -43,7 +43,7 @@ export class InstanceLogs {
   /** Removes the output of a recorded command; liblxc's files stay. */
   async delete(instance: string, name: string): Promise<void> {
     if (name === 'lxc.log' || name === 'lxc.conf') throw badRequest('lxc.log and lxc.conf may not be deleted')
-    await rm(await this.#find(instance, name))
+    await rm(await this.#find(instance, name)).catch(missing)
   }
 
   /** A name is only ever looked up among those that are there. */
@@ -53,4 +53,9 @@ export class InstanceLogs {
     if (found === undefined) throw notFound('Log file not found')
     return join(this.#directory, instance, found)
   }
+}
+
+/** For a log that someone else has deleted meanwhile. */
+function missing(error: unknown): never {
+  throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? notFound('Log file not found') : error
 }

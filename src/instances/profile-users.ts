@@ -20,6 +20,8 @@ export function profileUsers(options: {
 
     async apply({ project, name }, { before, after }, undo) {
       using _ = await locks.take(runtimeName(project, name))
+      // Deleted meanwhile: it has nothing to say any more.
+      if (!commit.has(project, name)) return
       const { value: record } = await commit.complete(project, name)
       await liveUpdate.apply({ record, ...before }, { record, ...after }, undo)
     },

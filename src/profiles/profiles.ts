@@ -224,8 +224,9 @@ export class Profiles {
         this.#users?.check(value, this.#expand(value, after))
       } catch (cause) {
         if (!(cause instanceof Failure)) throw cause
-        const whose = `instance "${value.name}" of project "${value.project}"`
-        throw new Failure(cause.kind, `Cannot change profile "${after.name}", which ${whose} uses`, { cause })
+        throw new Failure(cause.kind, `Cannot change profile "${after.name}", which ${whoseOf(value, after)} uses`, {
+          cause,
+        })
       }
     }
   }
@@ -249,12 +250,17 @@ export class Profiles {
       try {
         await this.#users?.apply(value, { before: this.#expand(value, old), after: this.#expand(value, after) }, undo)
       } catch (cause) {
-        const whose = `instance "${value.name}" of project "${value.project}"`
-        throw new Failure('internal', `Cannot change profile "${old.name}" for ${whose}`, { cause })
+        throw new Failure('internal', `Cannot change profile "${old.name}" for ${whoseOf(value, old)}`, { cause })
       }
     }
     undo.keep()
   }
+}
+
+/** A user of a profile. Who manages the profiles of a project need not know what is in others that use them, too. */
+function whoseOf(user: InstanceRecord, profile: ProfileRecord): string {
+  if (user.project !== profile.project) return 'an instance of another project'
+  return `instance "${user.name}" of project "${user.project}"`
 }
 
 function checkName(name: string): void {

@@ -59,6 +59,9 @@ export function label(project: string): string {
   return project === 'default' ? 'madagascar' : project
 }
 
+/** A text that is in what belongs to a project, and in the name of nothing. */
+export const canary = (project: string): string => `canary of ${label(project)}`
+
 /** Three projects with the same things in each, in which someone who may see but one can be watched. */
 export class Scene implements Disposable {
   readonly #daemon: TestDaemon
@@ -155,18 +158,25 @@ export class Scene implements Disposable {
     const name = label(project)
     if (project !== 'default') {
       await daemon.ok('POST', '/1.0/projects', {
-        body: { name: project, description: `about ${name}`, config: this.#configs[project] ?? {} },
+        body: { name: project, description: `about ${canary(project)}`, config: this.#configs[project] ?? {} },
       })
     }
     await daemon.ok('PUT', `/1.0/profiles/default${query}`, { body: { devices } })
     const profile = `${name}-profile`
-    await daemon.ok('POST', `/1.0/profiles${query}`, { body: { name: profile, config: { 'user.of': name } } })
+    await daemon.ok('POST', `/1.0/profiles${query}`, {
+      body: { name: profile, config: { 'user.of': canary(project) } },
+    })
     const fingerprint = await this.#image(project)
     const profiles = ['default', profile]
     const [instance, stopped] = [`${name}-runs`, `${name}-stopped`]
     for (const one of [instance, stopped]) {
       const nic = { type: 'nic', network: 'br0' }
-      const body = { name: one, profiles, source: { type: 'image', fingerprint }, config: { 'user.of': name } }
+      const body = {
+        name: one,
+        profiles,
+        source: { type: 'image', fingerprint },
+        config: { 'user.of': canary(project) },
+      }
       const more = one === stopped ? { devices: { eth0: nic } } : {}
       await daemon.ok('POST', `/1.0/instances${query}`, { body: { ...body, ...more } })
     }

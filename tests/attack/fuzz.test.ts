@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ import type { Log } from '#base/log.ts'
 import { TestDaemon } from '../api/daemon.ts'
 import { callerNames, Impersonation } from '../api/impersonation.ts'
 import type { Caller, RawAnswer } from '../api/impersonation.ts'
-import { Scene } from '../api/scene.ts'
+import { canary, projects, Scene } from '../api/scene.ts'
 import { RequestMaker } from './fuzz-requests.ts'
 import type { FuzzRequest } from './fuzz-requests.ts'
 
@@ -47,6 +48,10 @@ const reach: Readonly<Record<Caller, readonly string[]>> = {
   manager: [...inProjects, 'networks'].map((kind) => `/${kind}/`),
   admin: ['/'],
 }
+
+/** What is in the projects that those who have p1 have nothing of. */
+const canaries = [projects.hidden, projects.default].map(canary)
+const isConfined = (as: Caller) => !['viewer', 'operator', 'manager', 'admin'].includes(as)
 
 /** All that the daemon has written, by key. Read from a copy: the file itself is the daemon's alone. */
 function storeOf({ directory }: TestDaemon): Map<string, string> {
@@ -102,16 +107,40 @@ function describe({ pair, url, headers, body }: FuzzRequest): string {
   return `${pair} as ${url} ${JSON.stringify(headers)} ${String(body ?? '').slice(0, 2000)}`
 }
 
-/** Sends random requests as one kind of client; gives what went wrong, and how often each status came. */
-async function fuzz(as: Caller): Promise<{ wrong: string[]; statuses: Map<number, number>; changed: string[] }> {
+interface Outcome {
+  readonly wrong: readonly string[]
+  /** How many events someone heard who may view p1. */
+  readonly overheard: number
+  /** How often each status came. */
+  readonly statuses: ReadonlyMap<number, number>
+  readonly changed: readonly string[]
+}
+
+/** Listens as someone who may view p1 to all that happens meanwhile; none of it may be of another project. */
+async function overhear(api: Impersonation, wrong: string[]): Promise<Disposable & { count: number }> {
+  const socket = api.connect('p1 viewer', '/1.0/events?all-projects=true')
+  const heard = { count: 0, [Symbol.dispose]: () => socket.terminate() }
+  socket.on('message', (data: Buffer) => {
+    heard.count++
+    const { project } = JSON.parse(data.toString()) as { project: string }
+    const told = canaries.find((one) => data.includes(one))
+    if (project !== projects.shown || told) wrong.push(`overheard: ${data.toString().slice(0, 1000)}`)
+  })
+  await once(socket, 'open')
+  return heard
+}
+
+/** Sends random requests as one kind of client; gives what came of it. */
+async function fuzz(as: Caller): Promise<Outcome> {
   const { log, errors } = makeLog()
   await using daemon = await TestDaemon.start({ log })
   using scene = await Scene.make(daemon)
   await using api = await Impersonation.start(daemon, log)
   await settle(daemon)
   const before = storeOf(daemon)
-  const maker = new RequestMaker(seed * 1000 + callerNames.indexOf(as), scene)
   const wrong: string[] = []
+  using overhearing = await overhear(api, wrong)
+  const maker = new RequestMaker(seed * 1000 + callerNames.indexOf(as), scene)
   const statuses = new Map<number, number>()
   let left = requestsEach
   const worker = async () => {
@@ -122,6 +151,8 @@ async function fuzz(as: Caller): Promise<{ wrong: string[]; statuses: Map<number
         statuses.set(status, (statuses.get(status) ?? 0) + 1)
         if (status >= 500 && status !== 501) wrong.push(`${status} ${text} to ${describe(request)}`)
         else if (status >= 400 && request.method !== 'HEAD') assert.notEqual(JSON.parse(text).error, '')
+        const told = isConfined(as) && canaries.find((one) => text.includes(one))
+        if (told) wrong.push(`${told} told in ${text.slice(0, 1000)} to ${describe(request)}`)
       } catch (error) {
         wrong.push(`${String(error)} to ${describe(request)}`)
       }
@@ -131,7 +162,12 @@ async function fuzz(as: Caller): Promise<{ wrong: string[]; statuses: Map<number
   await settle(daemon)
   // The control: it is still there, and all is where it was.
   await daemon.ok('GET', '/1.0/instances?recursion=2&all-projects=true')
-  return { wrong: [...wrong, ...errors], statuses, changed: changedKeys(before, storeOf(daemon)) }
+  return {
+    wrong: [...wrong, ...errors],
+    overheard: overhearing.count,
+    statuses,
+    changed: changedKeys(before, storeOf(daemon)),
+  }
 }
 
 function heapUsed(): number {
@@ -145,13 +181,15 @@ let heapBefore = 0
 
 for (const as of callerNames) {
   test(`${requestsEach} random requests from ${as} find no error of ours and change nothing out of reach`, async (t) => {
-    const { wrong, statuses, changed } = await fuzz(as)
-    t.diagnostic(`seed ${seed}: ${JSON.stringify(Object.fromEntries(statuses))}, ${changed.length} records changed`)
+    const { wrong, statuses, changed, overheard } = await fuzz(as)
+    t.diagnostic(
+      `seed ${seed}: ${JSON.stringify(Object.fromEntries(statuses))}, ${changed.length} records changed, ${overheard} events`,
+    )
     assert.deepEqual(wrong.slice(0, 20), [], `${wrong.length} in all`)
     const outside = changed.filter((key) => !reach[as].some((prefix) => key.startsWith(prefix)))
     assert.deepEqual(outside, [])
     // The control: what may be changed is.
-    if (reach[as].length > 0) assert.notEqual(changed.length, 0)
+    if (reach[as].length > 0) assert.ok(changed.length > 0 && overheard > 0)
     heapBefore ||= heapUsed()
   })
 }
