@@ -5,12 +5,16 @@ const maxLength = 2000
 /** The URL of a provider, as it writes it itself. Tokens don't travel unencrypted, but within one machine. */
 const issuer = keyType('URL', (text) => {
   const url = text.length <= maxLength ? URL.parse(text) : null
-  const isOwn = url?.protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
-  if (!url || (url.protocol !== 'https:' && !isOwn) || url.username || url.password || url.search || url.hash) {
+  if (!url || !isConfidential(url) || url.username || url.password || url.search || url.hash) {
     throw new Error(`Invalid issuer ${JSON.stringify(text.slice(0, 100))}: expected an https URL`)
   }
   return text
 })
+
+/** Whether nobody on the way can read or change what is got from there: it is encrypted, or on this machine. */
+export function isConfidential({ protocol, hostname }: URL): boolean {
+  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
+}
 
 /** The server's keys about users of an OpenID Connect provider. */
 export const oidcKeys = {

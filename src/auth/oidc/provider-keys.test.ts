@@ -153,6 +153,7 @@ test('what a provider says is bounded, in time and size, and believed only where
     [{ jwks_uri: `${provider.issuer}/keys` }, {}, /calls itself missing/],
     [{ issuer: provider.issuer }, {}, /"jwks_uri" is missing/],
     [{ issuer: provider.issuer, jwks_uri: 'file:///etc/passwd' }, {}, /"jwks_uri" is "file:/],
+    [{ issuer: provider.issuer, jwks_uri: 'http://192.0.2.1/keys' }, {}, /"jwks_uri" is "http:/],
     [good, endless, /longer than 65536 bytes/],
     [good, slow, /no answer within/],
     [good, { keys: Array.from({ length: 101 }, () => ({ kty: 'RSA' })) }, /at most 100 "keys"/],

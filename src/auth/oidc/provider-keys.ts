@@ -1,6 +1,7 @@
 import { createLocalJWKSet } from 'jose'
 import type { JWK, JWTVerifyGetKey } from 'jose'
 import { Failure } from '#base/failure.ts'
+import { isConfidential } from '#config/oidc-keys.ts'
 import { fetchJson } from './fetch-json.ts'
 import type { Bounds } from './fetch-json.ts'
 
@@ -94,8 +95,7 @@ async function fetchKeys(issuer: string, bounds: Bounds): Promise<JWTVerifyGetKe
     throw new Error(`the provider calls itself ${shown(found['issuer'])}, and "oidc.issuer" is "${issuer}"`)
   }
   const where = typeof found['jwks_uri'] === 'string' ? URL.parse(found['jwks_uri']) : null
-  const isAsSafe = where?.protocol === 'https:' || (where?.protocol === 'http:' && issuer.startsWith('http:'))
-  if (!where || !isAsSafe) throw new Error(`the provider's "jwks_uri" is ${shown(found['jwks_uri'])}`)
+  if (!where || !isConfidential(where)) throw new Error(`the provider's "jwks_uri" is ${shown(found['jwks_uri'])}`)
   const { keys } = asObject(await fetchJson(where, bounds))
   if (!Array.isArray(keys) || keys.length > maxKeys) {
     throw new Error(`the provider's key set has no list of at most ${maxKeys} "keys"`)
