@@ -72,6 +72,9 @@ exec r:c1 -- sh -c 'echo out; echo err >&2; exit 5'
 exec r:c1 -- cat < typed\\n
 exec r:c1 --env 'A=b c' --cwd /tmp -- sh -c 'echo $A; pwd'
 exec r:c1 -- nope
+file push - r:c1/tmp/x < pushed\\n
+file pull r:c1/tmp/x -
+file delete r:c1/tmp/x
 query r:/1.0/instances
 version r:
 init r:busybox r:t1

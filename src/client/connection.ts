@@ -125,7 +125,11 @@ export class Connection {
 
   /** What shows who asks, for requests that are made elsewhere. */
   async authorization(): Promise<Readonly<Record<string, string>>> {
-    return (await this.#options.session?.())?.headers() ?? {}
+    const session = await this.#options.session?.()
+    if (session === undefined) return {}
+    // What changes its protocol can't be asked again: any other request gets what has worn off renewed.
+    if (!session.fresh) await this.get('/1.0')
+    return session.headers()
   }
 
   /** What a request for `path` names in its first line: with the query and the project. */

@@ -127,6 +127,16 @@ test('a token that has worn off is renewed without a word', async () => {
   assert.ok(Date.parse(state.kept!.expiry!) > Date.now())
 })
 
+test('what is asked once only, an upgrade for one, has a token that holds', async () => {
+  const { url } = await provider({ refresh: { access_token: 'renewed', expires_in: 60 } })
+  const { endpoint, seen } = await server(url, new Set(['renewed']))
+  const connection = new Connection({ endpoint, session: user(old(url)).session })
+  assert.equal((await connection.authorization())['Authorization'], 'Bearer renewed')
+  const asked = seen.length
+  await connection.authorization()
+  assert.equal(seen.length, asked)
+})
+
 test('a refresh token that does no more is followed by a question', async () => {
   const { url, asked } = await provider()
   const { endpoint } = await server(url, new Set(['t1']))
