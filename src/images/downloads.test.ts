@@ -77,8 +77,8 @@ const honest: Readonly<Record<string, Handler>> = {
   [`/1.0/images/${fingerprint}/export`]: (_request, response) => response.end(image),
 }
 
-const limits = { connect: 1000, answer: 300, idle: 1000 }
-const meter = { idle: 300, least: 1000, rate: 1 << 20 }
+const limits = { connect: 5000, answer: 700, idle: 5000 }
+const meter = { idle: 700, least: 2000, rate: 1 << 20 }
 
 let root: string
 let images: Images
@@ -101,11 +101,14 @@ async function open(): Promise<void> {
   close = async () => await store[Symbol.asyncDispose]()
 }
 
+function imagesDirectory(): string {
+  return join(root, readdirSync(root).find((name) => name.startsWith('images-')) ?? '')
+}
+
 /** Nothing is left but the images that there are. */
 function assertClean(): void {
-  const directory = readdirSync(root).find((name) => name.startsWith('images-')) ?? ''
   const kept = images.list('default').map((one) => one.fingerprint)
-  assert.deepEqual(readdirSync(join(root, directory)), kept)
+  assert.deepEqual(readdirSync(imagesDirectory()), kept)
 }
 
 beforeEach(async () => {
@@ -275,8 +278,7 @@ test('a server that breaks off leaves nothing', async () => {
 })
 
 test('that the disk does not take it is said as it is', async () => {
-  const directory = readdirSync(root).find((name) => name.startsWith('images-')) ?? ''
-  rmSync(join(root, directory), { recursive: true })
+  rmSync(imagesDirectory(), { recursive: true })
 
   await assert.rejects(downloads.fetch(wanted(), {}), /ENOENT/)
 })
@@ -380,36 +382,47 @@ test('those who want the same image at once share one download', async () => {
   assertClean()
 })
 
+/** Waits for something that must come to be. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo(); tries++) {
+    assert.ok(tries < 1000, 'it did not come to be')
+    await sleep(10)
+  }
+}
+
 test('a download goes on while someone waits for it, and ends with the last', async () => {
+  const exported = `/1.0/images/${fingerprint}/export`
   let closed = false
-  answers[`/1.0/images/${fingerprint}/export`] = (_request, response) => {
+  let go = () => {}
+  answers[exported] = (_request, response) => {
     response.write(image.subarray(0, 1000))
     response.on('close', () => (closed = true))
-    setTimeout(() => response.end(image.subarray(1000)), 150)
+    go = () => response.end(image.subarray(1000))
   }
   const [one, two] = [new AbortController(), new AbortController()]
+  const lookups = () => asked.filter((path) => path === `/1.0/images/${fingerprint}`).length
   const first = downloads.fetch(wanted(), { signal: one.signal })
   const second = downloads.fetch(wanted(), { signal: two.signal })
-  await sleep(80)
+  await until(() => asked.includes(exported) && lookups() === 2)
+  // Until the second has read what it was told, too.
+  await sleep(50)
   one.abort()
   await assert.rejects(first)
   assert.equal(closed, false)
+  go()
   assert.equal((await second).fingerprint, fingerprint)
+  assert.equal(asked.filter((path) => path === exported).length, 1)
   await images.delete(images.get('default', fingerprint))
 
   closed = false
-  answers[`/1.0/images/${fingerprint}/export`] = (_request, response) => {
-    response.write(image.subarray(0, 1000))
-    response.on('close', () => (closed = true))
-  }
+  asked = []
   const three = new AbortController()
   const third = downloads.fetch(wanted(), { signal: three.signal })
-  await sleep(80)
+  await until(() => asked.includes(exported))
   three.abort()
   await assert.rejects(third)
-  await sleep(50)
-  assert.equal(closed, true)
-  assertClean()
+  await until(() => closed)
+  await until(() => readdirSync(imagesDirectory()).length === 0)
 })
 
 test('one project does not take all there is', async () => {
@@ -533,4 +546,59 @@ test('images that were only fetched for an instance go when nobody has used them
   await downloads.fetch(wanted(), {})
   await refresh.removeExpired(Date.now() + 11 * day)
   assert.equal(images.list('default').length, 1)
+})
+
+/** Servers that a web server's headers can lead to are asked with the authorities of this test, at its address. */
+function trusting(): void {
+  const resolve = async () => ['127.0.0.1']
+  const outbound = new Outbound({ allowed: () => [], limits, resolve, authorities: () => [own.certificate] })
+  downloads = new Downloads({ images, outbound, log: silentLog, limits: meter })
+}
+
+const head =
+  (headers: Readonly<Record<string, string>>): Handler =>
+  (_request, response) =>
+    response.writeHead(200, headers).end()
+
+test('an image is fetched from where a URL says it is, with the hash that it says', async () => {
+  trusting()
+  answers['/latest'] = (request, response) => {
+    assert.equal(request.headers['lxd-server-architectures'], process.arch === 'x64' ? 'x86_64' : 'aarch64')
+    head({ 'LXD-Image-Hash': fingerprint, 'LXD-Image-URL': `${url}/files/image.tar?x=1` })(request, response)
+  }
+  answers['/files/image.tar'] = (request, response) => {
+    response.setHeader('content-length', image.length)
+    response.end(request.method === 'HEAD' ? '' : image)
+  }
+  const direct = { protocol: 'direct', certificate: '', name: '/latest?a=b' }
+
+  const got = await downloads.fetch(wanted(direct), {})
+
+  assert.deepEqual([got.fingerprint, got.filename, got.updateSource], [fingerprint, 'image.tar', undefined])
+  assert.deepEqual(got.properties, { os: 'busybox' })
+  assert.deepEqual(asked, ['/latest?a=b', '/files/image.tar?x=1', '/files/image.tar?x=1'])
+})
+
+test('a URL leads nowhere but where whoever named it may have the server connect to', async () => {
+  trusting()
+  const direct = { protocol: 'direct', certificate: '', name: '/latest' }
+  const at = (location: string) => head({ 'LXD-Image-Hash': fingerprint, 'LXD-Image-URL': location })
+  for (const [answer, message] of [
+    [head({}), /"LXD-Image-Hash"/],
+    [head({ 'LXD-Image-Hash': '../x' }), /"LXD-Image-Hash"/],
+    [at('http://127.0.0.1/x'), /"LXD-Image-URL"/],
+    [at('file:///etc/passwd'), /"LXD-Image-URL"/],
+    [at(`${url}/moved`), /status 302/],
+    [at(`${url}/unsized`), /does not say how large/],
+    [at('https://other.example/x'), /other.example/],
+  ] as const) {
+    answers = { '/latest': answer, '/moved': (_request, response) => response.writeHead(302).end() }
+    answers['/unsized'] = (_request, response) => response.writeHead(200, { 'transfer-encoding': 'chunked' }).end()
+    await fails(message, direct)
+  }
+  await fails(/expected a path/, { ...direct, name: 'latest' })
+  await fails(/expected a path/, { ...direct, name: '/a b' })
+  asked = []
+  await fails(/only administrators/, { ...direct, reach: 'global' })
+  assert.deepEqual(asked, [])
 })

@@ -19,7 +19,7 @@ import type { Upload } from './upload.ts'
 
 /** An image on another server, as a client names it. */
 export interface RemoteSource extends Omit<UpdateSource, 'alias'> {
-  /** An alias, a fingerprint or the beginning of one. */
+  /** An alias, a fingerprint or the beginning of one; for `direct` a path and query. */
   readonly name: string
   /** What the other server gives out a private image for; empty for a public one. */
   readonly secret: string
@@ -59,6 +59,7 @@ const maxPerProject = 8
 const maxFetches = 64
 
 const maxName = 255
+const maxPath = 2048
 const maxSecret = 1024
 
 /** A download that several may be waiting for. It ends when it is over or nobody waits any more. */
@@ -239,7 +240,7 @@ function readSource(source: RemoteSource): { readonly kind: ImageSource; readonl
   const { name, secret, project, imageType, certificate, server: url } = source
   const kind = findSource(source.protocol)
   if (name === '') throw badRequest('must specify one of alias or fingerprint for init from image')
-  if (name.length > maxName) throw badRequest(`Invalid "source": a name of more than ${maxName} characters`)
+  if (name.length > maxPath) throw badRequest(`Invalid "source": a name of more than ${maxPath} characters`)
   if (secret.length > maxSecret) throw badRequest(`Invalid "source.secret": it has more than ${maxSecret} characters`)
   if (project.length > maxName) throw badRequest(`Invalid "source.project": it has more than ${maxName} characters`)
   if (imageType !== '' && imageType !== 'container') {

@@ -72,8 +72,8 @@ export interface ImageOrigin {
   readonly cached: boolean
   readonly filename: string
   /** In the place of those in the image itself. */
-  readonly properties: Readonly<Record<string, string>>
-  readonly expiresAt: string
+  readonly properties: Readonly<Record<string, string>> | undefined
+  readonly expiresAt: string | undefined
   /** Where newer ones are to be looked for. */
   readonly updateSource: UpdateSource | undefined
   /** The image of the same project that it takes the place of, with its aliases. */

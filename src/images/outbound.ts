@@ -45,7 +45,7 @@ export interface OutboundOptions {
 
 /** One request to another server. */
 export interface OutboundRequest {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'HEAD' | 'POST'
   /** Path and query, encoded. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
@@ -64,18 +64,29 @@ export function parseServer(
   { url, certificate }: { readonly url: string; readonly certificate: string },
   field: string,
 ): RemoteServer {
-  const parsed = url.length <= maxServer ? URL.parse(url) : null
-  const plain = parsed && parsed.protocol === 'https:' && parsed.hostname !== '' && /^\/*$/.test(parsed.pathname)
-  if (!plain || parsed.username || parsed.password || parsed.search || parsed.hash) {
+  const parsed = parseUrl(url)
+  if (!parsed || !/^\/*$/.test(parsed.pathname) || parsed.search) {
     throw badRequest(
       `Invalid "${field}" "${url.slice(0, 200)}": expected the https URL of a server, such as "https://server:8443"`,
     )
   }
-  return {
-    host: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: Number(parsed.port || 443),
-    certificate: certificate === '' ? undefined : parseCertificate(certificate),
-  }
+  return { ...serverOf(parsed), certificate: certificate === '' ? undefined : parseCertificate(certificate) }
+}
+
+/** Reads a URL of something on a server that authorities vouch for. Undefined where it is no such URL. */
+export function parseLocation(url: string): { readonly server: RemoteServer; readonly path: string } | undefined {
+  const parsed = parseUrl(url)
+  return parsed && { server: serverOf(parsed), path: `${parsed.pathname}${parsed.search}` }
+}
+
+function parseUrl(text: string): URL | undefined {
+  const url = text.length <= maxServer ? URL.parse(text) : null
+  const isPlain = url?.protocol === 'https:' && url.hostname !== '' && !url.username && !url.password && !url.hash
+  return isPlain ? url : undefined
+}
+
+function serverOf({ hostname, port }: URL): RemoteServer {
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || 443), certificate: undefined }
 }
 
 function parseCertificate(text: string): Buffer {

@@ -298,6 +298,7 @@ async function reachOut(as: 'restricted' | 'admin', server: string, certificate:
   const [image] = await daemon.ok('GET', '/1.0/images?project=p1')
   const requests: (readonly [string, Asked])[] = [
     ['/1.0/images?project=p1', { source }],
+    ['/1.0/images?project=p1', { source: { type: 'url', url: `${server}/image` } }],
     ['/1.0/instances?project=p1', { name: `c${Math.floor(Math.random() * 1e9)}`, source }],
     [`${image.split('?')[0]}/export?project=p1`, { target: server, certificate, secret: 'x' }],
   ]

@@ -2,6 +2,7 @@ import { badRequest, explain, forbidden, notImplemented, unavailable } from '#ba
 import { parseBool } from '#config/key.ts'
 import { isFingerprint } from '#images/fingerprint.ts'
 import type { ImportInput } from '#images/images.ts'
+import { hostAndPort, parseLocation } from '#images/outbound.ts'
 import { newSecret } from '#base/id.ts'
 import { decode } from '#schema/decode.ts'
 import { ImagesPost } from '#schema/image.ts'
@@ -43,6 +44,7 @@ export async function addImage(services: Services, request: Adding): Promise<Rep
   const post = decode(ImagesPost, body)
   if (post.source.mode === 'push') return expectImage(services, request, post)
   if (post.source.type === 'image') return fetchImage(services, request, post)
+  if (post.source.type === 'url') return fetchImage(services, request, withUrl(post))
   return refuseSource(post.source.type)
 }
 
@@ -107,9 +109,19 @@ function expectImage(services: Services, { project, requestor }: Adding, post: I
   )
 }
 
-/** Images can be made in other ways: from an instance or from what a URL leads to. */
+/** The source that a URL is. */
+function withUrl(post: ImagesPost): ImagesPost {
+  const { url } = post.source
+  const at = parseLocation(url)
+  if (!at) throw badRequest(`Invalid "source.url" "${url.slice(0, 200)}": expected an https URL`)
+  const { server, path } = at
+  const found = { server: `https://${hostAndPort(server)}`, protocol: 'direct', fingerprint: path }
+  return { ...post, source: { ...post.source, ...found, alias: '', certificate: '', secret: '', project: '' } }
+}
+
+/** Images can be made in other ways: from an instance or a snapshot. */
 function refuseSource(type: string): never {
-  if (!['instance', 'container', 'snapshot', 'url'].includes(type)) {
+  if (!['instance', 'container', 'snapshot'].includes(type)) {
     throw badRequest('Invalid request: "source.type" must be one of instance, snapshot, image and url')
   }
   throw notImplemented(`Cannot make an image from a source of type "${type}": this is not supported`)

@@ -1,9 +1,10 @@
 import { badRequest } from '#base/failure.ts'
+import { directSource } from './direct.ts'
 import { lxdSource } from './lxd.ts'
 import type { ImageSource } from './source.ts'
 
 /** Every kind of server that images can be fetched from. */
-export const imageSources: readonly ImageSource[] = [lxdSource]
+export const imageSources: readonly ImageSource[] = [lxdSource, directSource]
 
 /** The kind that the API calls `protocol`; empty stands for `lxd`. */
 export function findSource(protocol: string): ImageSource {

@@ -5,7 +5,7 @@ import type { Outbound, RemoteServer } from '../outbound.ts'
 /** An image on another server, as a client names it. */
 export interface RemoteImageQuery {
   readonly server: RemoteServer
-  /** An alias, a fingerprint or the beginning of one. */
+  /** An alias, a fingerprint or the beginning of one; for `direct` a path and query. */
   readonly name: string
   /** What the other server gives out a private image for; empty for a public one. */
   readonly secret: string
@@ -28,10 +28,13 @@ export interface RemoteImage {
   /** Bytes of its files: it may not be more than that. */
   readonly size: number
   readonly filename: string
+  /** The URL of its files, where that is not told by its fingerprint. */
+  readonly location?: string
   /** The alias it was found by; undefined where that was its fingerprint. */
   readonly alias: string | undefined
-  readonly properties: Readonly<Record<string, string>>
-  readonly expiresAt: string
+  /** Undefined for those in the image itself. */
+  readonly properties: Readonly<Record<string, string>> | undefined
+  readonly expiresAt: string | undefined
 }
 
 /** A kind of server that images can be fetched from. */
