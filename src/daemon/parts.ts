@@ -91,8 +91,8 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     profiles: () => profiles,
   })
   const imageTree = (image: ImageRecord): ImageTree => ofImages.images.tree(image)
-  const pools = new Pools({ ...common, drivers: host.drivers, imageTree })
-  const networks = new Networks({ ...host, ...common, policy })
+  const pools = new Pools({ ...common, warnings, drivers: host.drivers, imageTree })
+  const networks = new Networks({ ...host, ...common, warnings, policy })
   const devicesDirectory = join(directory, 'devices')
   const kinds: readonly DeviceKind[] = deviceKinds({ ...host, networks, policy, pools, devicesDirectory })
   const profiles: Profiles = new Profiles({

@@ -4,6 +4,7 @@ import type { Log } from '#base/log.ts'
 import { readConfig } from '#config/config.ts'
 import type { Runtime } from '#lxc/runtime.ts'
 import type { Expanded, InstanceCommit } from './commit.ts'
+import type { Warnings } from '#warnings/warnings.ts'
 import { boot } from './features/boot.ts'
 import { runtimeName } from './instance-name.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -13,6 +14,7 @@ interface Parts {
   readonly lifecycle: Lifecycle
   readonly runtime: Runtime
   readonly log: Log
+  readonly warnings: Pick<Warnings, 'raise' | 'resolve'>
 }
 
 interface Boot {
@@ -42,17 +44,23 @@ export function toAutostart(instances: readonly Expanded[]): Expanded[] {
 }
 
 /** Starts what is to run with the daemon. One that fails is logged, and the others are started still. */
-export async function autostart({ commit, lifecycle, runtime, log }: Parts, signal: AbortSignal): Promise<void> {
+export async function autostart(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { commit, lifecycle, runtime, log, warnings } = parts
   for (const expanded of toAutostart(commit.list().map((record) => commit.expand(record)))) {
     if (signal.aborted) return
     const { project, name } = expanded.record
     if (runtime.status(runtimeName(project, name)) !== 'stopped') continue
+    const query = project === 'default' ? '' : `?project=${encodeURIComponent(project)}`
+    const entity = `/1.0/instances/${name}${query}`
     try {
       await lifecycle.start(project, name)
+      warnings.resolve('Failed to autostart instance', entity)
       await sleep(bootKeys(expanded)['boot.autostart.delay'] * 1000, undefined, { signal })
     } catch (error) {
-      if (!signal.aborted)
-        log.error('Cannot start an instance with the daemon', { project, name, error: explain(error) })
+      if (signal.aborted) return
+      const message = explain(error)
+      log.error('Cannot start an instance with the daemon', { project, name, error: message })
+      warnings.raise({ type: 'Failed to autostart instance', project, entity, message })
     }
   }
 }
@@ -61,7 +69,7 @@ export async function autostart({ commit, lifecycle, runtime, log }: Parts, sign
  * Shuts all instances down, those of the highest `boot.stop.priority` first, each group at once, by force where one
  * takes longer than its `boot.host_shutdown_timeout`. Those that ran will be started again with the daemon.
  */
-export async function stopAll({ commit, lifecycle, runtime, log }: Parts): Promise<void> {
+export async function stopAll({ commit, lifecycle, runtime, log }: Omit<Parts, 'warnings'>): Promise<void> {
   const running = commit
     .list()
     .filter((record) => runtime.status(runtimeName(record.project, record.name)) !== 'stopped')
@@ -74,7 +82,10 @@ export async function stopAll({ commit, lifecycle, runtime, log }: Parts): Promi
   }
 }
 
-async function stopOne({ commit, lifecycle, runtime, log }: Parts, expanded: Expanded): Promise<void> {
+async function stopOne(
+  { commit, lifecycle, runtime, log }: Omit<Parts, 'warnings'>,
+  expanded: Expanded,
+): Promise<void> {
   const { project, name } = expanded.record
   const timeout = bootKeys(expanded)['boot.host_shutdown_timeout'] * 1000
   try {

@@ -18,6 +18,7 @@ import { networkRecords } from '#store/network-record.ts'
 import type { NetworkRecord } from '#store/network-record.ts'
 import type { Records, Stored } from '#store/records.ts'
 import type { Store } from '#store/store.ts'
+import type { Warnings } from '#warnings/warnings.ts'
 import { Dnsmasq } from './dnsmasq.ts'
 import { applyPlan, removeFromHost } from './network-host.ts'
 import type { NetworkHost } from './network-host.ts'
@@ -36,6 +37,7 @@ export interface NetworksOptions extends NetworkHost {
   readonly daemons: Daemons
   readonly releaseDhcp: ReleaseDhcp
   readonly policy: Pick<Policy, 'commit'>
+  readonly warnings?: Pick<Warnings, 'raise'>
   /** LXD_DIR. */
   readonly directory: string
   /** What dnsmasq runs as. */
@@ -80,7 +82,10 @@ export class Networks {
           await patiently(() => (value.phase === 'ready' ? this.#apply(value) : this.#remove(value.name)))
         } catch (error) {
           this.#failed.set(value.name, error)
-          this.#options.log.error('Cannot bring a network up', { network: value.name, error: explain(error) })
+          const message = explain(error)
+          this.#options.log.error('Cannot bring a network up', { network: value.name, error: message })
+          const entity = `/1.0/networks/${encodeURIComponent(value.name)}`
+          this.#options.warnings?.raise({ type: 'Network unavailable', project: 'default', entity, message })
         }
       }),
     )

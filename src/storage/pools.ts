@@ -18,6 +18,7 @@ import type { PoolRecord } from '#store/pool-record.ts'
 import { profileRecords } from '#store/profile-record.ts'
 import type { Stored } from '#store/records.ts'
 import type { Store } from '#store/store.ts'
+import type { Warnings } from '#warnings/warnings.ts'
 import { nameOnDisk } from './driver.ts'
 import type { ImageTree, KnownContent, Mounted, Pool, PoolUsage, StorageDriver, Volume } from './driver.ts'
 import { isOutOfSpace } from './no-space.ts'
@@ -40,6 +41,7 @@ export interface PoolsOptions {
   /** LXD_DIR. */
   readonly directory: string
   readonly log: Log
+  readonly warnings?: Pick<Warnings, 'raise'>
   /** What is unpacked of an image. */
   readonly imageTree: (image: ImageRecord) => ImageTree
 }
@@ -76,6 +78,8 @@ export class Pools {
           pool: name,
           error: explain(error),
         })
+        const entity = `/1.0/storage-pools/${encodeURIComponent(name)}`
+        this.#options.warnings?.raise({ type: 'Storage pool unavailable', entity, message: explain(error) })
       }
     }
     const links = this.#instances().map((one) => [nameOnDisk(one), this.#volumeDirectory(one)] as const)

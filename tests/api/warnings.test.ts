@@ -57,3 +57,25 @@ test('a warning of an earlier run that is not raised again is resolved', async (
   const statuses = found.map((one: { type: string; status: string }) => [one.type, one.status])
   assert.ok(statuses.some(([type, status]: [string, string]) => type.startsWith('Audit') && status === 'resolved'))
 })
+
+test('an instance that does not start with the daemon is warned of', async () => {
+  await daemon.ok('POST', '/1.0/storage-pools', { body: { name: 'default', driver: daemon.host.drivers[0]?.name } })
+  const devices = { root: { type: 'disk', path: '/', pool: 'default' } }
+  const config = { 'boot.autostart': 'true' }
+  await daemon.ok('POST', '/1.0/instances', { body: { name: 'c1', source: { type: 'none' }, devices, config } })
+  const { runtime } = daemon.host
+  const create = runtime.start
+  runtime.start = () => Promise.reject(new Error('no memory'))
+  await daemon.close()
+  await daemon.open()
+  for (;;) {
+    await daemon.daemon.services.warnings.flush()
+    const found = await daemon.ok('GET', '/1.0/warnings?recursion=1')
+    const warning = found.find(({ type }: { type: string }) => type === 'Failed to autostart instance')
+    if (warning?.status !== 'new') continue
+    assert.equal(warning.entity_url, '/1.0/instances/c1')
+    assert.match(warning.last_message, /no memory/)
+    break
+  }
+  runtime.start = create
+})

@@ -55,6 +55,10 @@ function readLine(type: string, about: Readonly<Record<string, unknown>>): Line 
         },
       }
     }
+    case 'security': {
+      const { level, description, ...rest } = about
+      return { level: plain(level), message: plain(description), context: rest }
+    }
     default:
       return { level: 'info', message: JSON.stringify(about), context: {} }
   }
