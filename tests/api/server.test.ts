@@ -148,8 +148,8 @@ test('the server tells its certificate by its fingerprint, and the extensions th
   const fingerprint = createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex')
   assert.equal(environment.certificate_fingerprint, fingerprint)
   assert.equal(auth, 'trusted')
-  for (const name of ['etag', 'patch', 'projects', 'instances', 'network', 'storage', 'resources', 'api_filtering']) {
+  for (const name of ['etag', 'patch', 'projects', 'instances', 'network', 'storage', 'resources', 'metrics']) {
     assert.ok(extensions.includes(name), name)
   }
-  for (const name of ['clustering', 'metrics', 'network_acl', 'proxy']) assert.ok(!extensions.includes(name), name)
+  for (const name of ['clustering', 'network_acl', 'proxy']) assert.ok(!extensions.includes(name), name)
 })
