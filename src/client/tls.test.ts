@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 import { createServer, type TLSSocket } from 'node:tls'
@@ -112,6 +112,21 @@ test('a pinned certificate that has expired is refused', async () => {
   })
   const { endpoint } = await serve(old)
   await assert.rejects(connectTls({ ...endpoint, serverCert: old.certificate }, raise), /has expired on 2021-01-01/)
+})
+
+test('a certificate and a key that are no pair are told, as is a key that is encrypted', async () => {
+  const { endpoint } = await serve()
+  const { server, client, other } = pairs
+  const pinned = { ...endpoint, serverCert: server.certificate, cert: client.certificate }
+  const message = /^Cannot use the client's certificate and key/
+  await assert.rejects(connectTls({ ...pinned, key: other.key }, raise), { message })
+  const encrypted = createPrivateKey(client.key).export({
+    type: 'pkcs8',
+    format: 'pem',
+    cipher: 'aes-256-cbc',
+    passphrase: 'x',
+  })
+  await assert.rejects(connectTls({ ...pinned, key: String(encrypted) }, raise), { cause: 'the key is encrypted' })
 })
 
 test('a redirect is an answer like any other: it is not followed', async () => {

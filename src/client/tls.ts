@@ -2,7 +2,14 @@
 // first byte of a request leaves.
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { checkServerIdentity, connect, getCACertificates, type TLSSocket } from 'node:tls'
+import {
+  checkServerIdentity,
+  connect,
+  createSecureContext,
+  getCACertificates,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls'
 
 import { badRequest, Failure, unavailable } from '#base/failure.ts'
 
@@ -68,21 +75,17 @@ function readPinned({ serverCert }: HttpsEndpoint): X509Certificate {
 }
 
 async function handshake(endpoint: HttpsEndpoint, wrap: (cause: Error) => Error): Promise<TLSSocket> {
-  const { host, port, cert, key, ca, serverCert } = endpoint
+  const { host, port } = endpoint
   if (port > 65_535) throw wrap(new Error(`${port} is not a port`))
 
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
   const socket = connect({
     host,
     port,
-    minVersion: 'TLSv1.2',
-    maxVersion: 'TLSv1.3',
     // The check follows below, where a pin counts as well: before it nothing is sent.
     rejectUnauthorized: false,
-    // The system's authorities take a while to read, and where a certificate is pinned they don't count.
-    ca: ca ?? serverCert ?? getCACertificates('system'),
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    secureContext: contextOf(endpoint),
   })
   const fail = (cause: Error): void => reject(wrap(cause))
   const timer = setTimeout(() => socket.destroy(new Error('the server does not answer')), PATIENCE)
@@ -96,6 +99,22 @@ async function handshake(endpoint: HttpsEndpoint, wrap: (cause: Error) => Error)
     return await promise
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** @throws {Failure} when the client's certificate and key are no pair that can be used */
+function contextOf({ cert, key, ca, serverCert }: HttpsEndpoint): SecureContext {
+  try {
+    return createSecureContext({
+      minVersion: 'TLSv1.2',
+      maxVersion: 'TLSv1.3',
+      // The system's authorities take a while to read, and where a certificate is pinned they don't count.
+      ca: ca ?? serverCert ?? getCACertificates('system'),
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    })
+  } catch (cause) {
+    const why = key?.includes('ENCRYPTED') ? 'the key is encrypted' : cause
+    throw badRequest("Cannot use the client's certificate and key", { cause: why })
   }
 }
 
