@@ -164,6 +164,7 @@ function running({ commit, runtime }: Parts): string[] {
 async function stopParts(parts: Parts): Promise<void> {
   parts.lifecycle.close()
   await parts.files.close()
+  parts.guestApi.closeAll()
   await parts.runtime.close()
   try {
     await parts.networks.stop()

@@ -8,6 +8,7 @@ const modes: Readonly<Record<string, number>> = {
   containers: 0o711,
   database: 0o700,
   devices: 0o711,
+  devlxd: 0o711,
   images: 0o700,
   logs: 0o700,
   networks: 0o711,

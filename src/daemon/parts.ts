@@ -14,8 +14,11 @@ import { serverKeys } from '#config/server-keys.ts'
 import { deviceKinds, findKind } from '#devices/all.ts'
 import { checkDevices } from '#devices/check.ts'
 import type { DeviceKind } from '#devices/device.ts'
+import { openGuestImage } from '#devlxd/guest-images.ts'
+import { GuestSockets } from '#devlxd/guest-sockets.ts'
 import { Events } from '#events/events.ts'
 import { logToEvents } from '#events/logging.ts'
+import type { Images } from '#images/images.ts'
 import { InstanceCommit } from '#instances/commit.ts'
 import { Plan } from '#instances/container-plan.ts'
 import { CpuPins } from '#instances/cpu-pins.ts'
@@ -105,7 +108,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const server = await makeServer({ ...common, warnings })
   const trust = await makeTrust({ ...common, ...server, ...access, warnings, operations })
   const ofImages = makeImages({ ...common, ...server, policy, projects, profiles, operations, pools })
-  const running = makeInstances({ ...common, policy, pools, profiles, kinds })
+  const running = makeInstances({ ...common, policy, pools, profiles, kinds, images: ofImages.images })
   return {
     ...running,
     ...server,
@@ -202,6 +205,7 @@ function makeInstances(
     readonly pools: Pools
     readonly profiles: Profiles
     readonly kinds: readonly DeviceKind[]
+    readonly images: Images
   },
 ) {
   const { directory, log, store, host, events, policy, pools, profiles, kinds } = options
@@ -218,9 +222,16 @@ function makeInstances(
   const devices = new DeviceSet({ findKind: kindOf, log })
   const plan = new Plan({ commit, locks, host: host.facts, pins: new CpuPins({ commit, runtime }) })
   const context: Plan['context'] = (expanded, map) => plan.context(expanded, map)
-  const liveUpdate = new LiveUpdate({ commit, devices, runtime, plan, context })
+  const guestApi = new GuestSockets({
+    directory: join(directory, 'devlxd'),
+    log,
+    find: (project, name) => (commit.has(project, name) ? commit.expand(commit.get(project, name).value) : undefined),
+    openImage: (project, fingerprint) => openGuestImage(options.images, project, fingerprint),
+  })
+  const changed: GuestSockets['changed'] = (before, after) => guestApi.changed(before, after)
+  const liveUpdate = new LiveUpdate({ commit, devices, runtime, plan, context, changed })
   const files = new InstanceFiles({ commit, runtime, mounts: pools, guestFiles: host.guestFiles, locks })
-  const common = { commit, devices, files, runtime, events, locks, log }
+  const common = { commit, devices, files, guestApi, runtime, events, locks, log }
   const lifecycle: Lifecycle = new Lifecycle({
     ...common,
     mounts: pools,
@@ -239,6 +250,7 @@ function makeInstances(
   return {
     commit,
     files,
+    guestApi,
     lifecycle,
     instances,
     runtime,

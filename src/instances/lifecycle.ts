@@ -27,6 +27,13 @@ export interface OpenFiles {
   release(project: string, name: string): Promise<void>
 }
 
+/** The API that guests reach from inside. */
+export interface GuestApi {
+  /** Begins to serve an instance; gives the directory to mount for it, if it is to have one. */
+  open(expanded: Expanded): Promise<string | undefined>
+  close(project: string, name: string): Promise<void>
+}
+
 /** Chooses id maps, and turns a configuration into what liblxc is told. */
 export interface ContainerPlan {
   /** The map the instance is to start with, and the `volatile.*` keys that tell of it. */
@@ -42,6 +49,7 @@ export interface LifecycleOptions {
   readonly commit: InstanceCommit
   readonly devices: DeviceSet
   readonly files: OpenFiles
+  readonly guestApi: GuestApi
   readonly mounts: InstanceMounts
   readonly runtime: Runtime
   readonly plan: ContainerPlan
@@ -94,8 +102,11 @@ export class Lifecycle {
       const { project, name } = record
       const runs = this.#options.runtime.status(runtimeName(project, name)) !== 'stopped'
       const noted = record.config['volatile.last_state.power'] === 'RUNNING'
-      if (runs && noted) continue
       try {
+        if (runs && noted) {
+          await this.#options.guestApi.open(this.#options.commit.expand(record))
+          continue
+        }
         if (runs) await this.#options.runtime.kill(runtimeName(project, name))
         await this.takeDown(record)
       } catch (error) {
@@ -121,7 +132,7 @@ export class Lifecycle {
 
   /** Starts an instance whose lock is held. */
   async startLocked(stored: Stored<InstanceRecord>, requestor?: Requestor, action = 'instance-started'): Promise<void> {
-    const { commit, runtime, mounts, devices, files, plan, log } = this.#options
+    const { commit, runtime, mounts, devices, files, guestApi, plan, log } = this.#options
     const { project, name, pool } = stored.value
     const runtimeAs = runtimeName(project, name)
     if (runtime.status(runtimeAs) !== 'stopped') throw badRequest('The instance is already running')
@@ -132,9 +143,11 @@ export class Lifecycle {
     await files.release(project, name)
     const mounted = await mounts.mountInstance({ project, name, pool }, map)
     undo.add('unmount the root volume', () => mounts.unmountInstance({ project, name, pool }))
+    const guestDirectory = await guestApi.open(expanded)
+    undo.add('close the socket for the guest', () => guestApi.close(project, name))
     const started = await devices.start(expanded, { idmap: map }, undo)
     const rootfs: LxcItem[] = [['lxc.rootfs.path', mounted.rootfs], ...mounted.lxc]
-    const config = [...plan.lxc(expanded, map), ...rootfs, ...started.lxc]
+    const config = [...plan.lxc(expanded, map), ...rootfs, ...guestMount(guestDirectory), ...started.lxc]
     await runtime.start({ name: runtimeAs, config, seccomp: plan.seccomp(expanded) })
     undo.add('stop the container', () => runtime.kill(runtimeAs))
 
@@ -272,9 +285,10 @@ export class Lifecycle {
 
   /** Takes back what a start did outside the container, after a stop or a crash. May be repeated. */
   async takeDown(record: InstanceRecord): Promise<void> {
-    const { commit, devices, files, mounts, plan } = this.#options
+    const { commit, devices, files, guestApi, mounts, plan } = this.#options
     const { project, name, pool } = record
     await files.release(project, name)
+    await guestApi.close(project, name)
     await devices.stop(commit.expand(record), { idmap: plan.currentIdmap(record) })
     await mounts.unmountInstance({ project, name, pool })
   }
@@ -282,6 +296,11 @@ export class Lifecycle {
   #tell(action: string, { project, name }: InstanceRecord, requestor?: Requestor): void {
     this.#options.events.lifecycle({ action, source: instanceUrl(project, name), project, requestor })
   }
+}
+
+/** Read-only: a guest that is root of the host inside must not be able to take the socket away. */
+function guestMount(directory: string | undefined): readonly LxcItem[] {
+  return directory === undefined ? [] : [['lxc.mount.entry', `${directory} dev/lxd none bind,ro,create=dir 0 0`]]
 }
 
 /** The URL of an instance. */

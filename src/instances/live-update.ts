@@ -14,6 +14,8 @@ export interface LiveUpdateOptions {
   readonly runtime: Runtime
   readonly plan: ContainerPlan
   readonly context: (expanded: Expanded, idmap: IdMap) => FeatureContext
+  /** Told of every change of an instance that runs. */
+  readonly changed: (before: Expanded, after: Expanded) => void
 }
 
 /** Brings a running instance to a changed configuration, as far as keys and devices can be changed live. */
@@ -36,6 +38,7 @@ export class LiveUpdate {
     await this.#applyConfig(runtimeAs, before, after, undo)
     const volatile = await devices.update(before, after, { idmap, pid }, undo)
     if (Object.keys(volatile).length > 0) await commit.note(project, name, { volatile })
+    this.#options.changed(before, after)
   }
 
   async #applyConfig(name: string, before: Expanded, after: Expanded, undo: Undo): Promise<void> {

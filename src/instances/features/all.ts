@@ -4,8 +4,10 @@ import type { Keys } from '#config/key.ts'
 import type { LxcItem } from '#lxc/runtime.ts'
 import type { AnyFeature, CgroupSetting, FeatureContext } from '../feature.ts'
 import { boot } from './boot.ts'
+import { cloudInit } from './cloud-init.ts'
 import { container } from './container.ts'
 import { cpu } from './cpu.ts'
+import { devlxd } from './devlxd.ts'
 import { environment } from './environment.ts'
 import { hugepages } from './hugepages.ts'
 import { idmap } from './idmap.ts'
@@ -32,6 +34,8 @@ export const features: readonly AnyFeature[] = [
   sysctl,
   syscalls,
   boot,
+  devlxd,
+  cloudInit,
   user,
   raw,
 ]
