@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Log } from '#base/log.ts'
 import { findAccount } from '#host/accounts.ts'
 import { hostDaemons } from '#host/daemons.ts'
+import { hostDeviceNodes } from '#host/device-nodes.ts'
 import { releaseDhcp } from '#host/dhcp-release.ts'
 import { readKernelFeatures } from '#host/kernel-features.ts'
 import { hostLinks } from '#host/links.ts'
@@ -42,6 +43,7 @@ export async function realHost(options: { readonly directory: string; readonly l
     releaseDhcp,
     account: await findAccount(run, ['lxd', 'nobody']),
     mounts,
+    nodes: hostDeviceNodes,
     inside: mountsInside(run),
     guestFiles: realGuestFiles(),
     drivers: storageDrivers({ mounts, run, log, trialDirectory: join(directory, 'storage-pools') }),

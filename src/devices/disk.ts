@@ -1,19 +1,19 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { chmod, chown, mkdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { badRequest, forbidden } from '#base/failure.ts'
 import { hostRoot } from '#base/idmap.ts'
 import type { Undo } from '#base/undo.ts'
 import { readConfig } from '#config/config.ts'
-import { bool, choice, keyType, list, size, string } from '#config/key.ts'
+import { bool, choice, list, size, string } from '#config/key.ts'
 import type { MountsInside } from '#guest/mounts-inside.ts'
 import type { BindOptions, DetachedMount, MountFlag, Mounts, Propagation } from '#host/mounts.ts'
 import { SyscallError } from '#host/native.ts'
-import type { LxcItem } from '#lxc/runtime.ts'
 import { findDirectory } from '#projects/policy/disk-paths.ts'
 import type { Policy } from '#projects/policy/policy.ts'
 import type { Pools } from '#storage/pools.ts'
 import type { CheckContext, DeviceConfig, DeviceContext, DeviceKind, DeviceStart } from './device.ts'
+import { folderOf, forgetPlace, makeFolder, mountEntry, pathInside } from './place.ts'
 
 /** What disks need of the daemon. */
 export interface DiskParts {
@@ -32,17 +32,6 @@ function readFlag(text: string): MountFlag {
   if (!flag) throw new Error(`Invalid mount option "${text}": expected some of ${flags.join(', ')}`)
   return flag
 }
-
-/** A path inside the instance, from its root on. */
-const pathInside = keyType('path', (text) => {
-  if (text.length > 1024 || /\p{Cc}/u.test(text) || text.split('/').includes('..')) {
-    throw new Error(`Invalid path "${text}": expected a path without ".." and control characters`)
-  }
-  return `/${text
-    .split('/')
-    .filter((name) => name !== '' && name !== '.')
-    .join('/')}`
-})
 
 const keys = {
   path: pathInside({ doc: 'Where the disk is mounted inside the instance; `/` is its root.', risk: 'safe' }),
@@ -159,7 +148,7 @@ async function start(parts: DiskParts, context: DeviceContext, undo: Undo): Prom
   undo.add(`unmount disk "${context.device}"`, () => forget(parts, context))
   const place = await makePlace(parts, context, mount.kind)
   await parts.mounts.attach(mount, place)
-  return { lxc: [mountEntry(place, path, mount.kind, context.config)], volatile: {} }
+  return { lxc: [mountEntry(place, path, entryOptions(mount.kind, context.config))], volatile: {} }
 }
 
 /** The source as the instance is to see it, or undefined where it is missing and may be. */
@@ -216,20 +205,13 @@ function propagationOf(wanted: string | undefined, running: boolean): Propagatio
   return mode === 'unbindable' ? 'unbindable' : 'slave'
 }
 
-function folder({ devicesDirectory }: DiskParts, { owner }: DeviceContext): string {
-  return join(devicesDirectory, owner.runtimeName)
+function placeOf({ devicesDirectory }: DiskParts, context: DeviceContext): string {
+  return join(folderOf(devicesDirectory, context), `disk.${context.device}`)
 }
 
-function placeOf(parts: DiskParts, context: DeviceContext): string {
-  return join(folder(parts, context), `disk.${context.device}`)
-}
-
-/** Something to mount on, in a directory that only the container's root can go through. */
+/** Something to mount on. */
 async function makePlace(parts: DiskParts, context: DeviceContext, kind: DetachedMount['kind']): Promise<string> {
-  const around = folder(parts, context)
-  await mkdir(around, { recursive: true, mode: 0o700 })
-  await chown(around, hostRoot(context.idmap, 'uid'), 0)
-  await chmod(around, 0o100)
+  await makeFolder(parts.devicesDirectory, context)
   const place = placeOf(parts, context)
   if (kind === 'directory') await mkdir(place, { mode: 0o700 })
   else await writeFile(place, '', { mode: 0o600, flag: 'wx' })
@@ -240,22 +222,14 @@ async function forget(parts: DiskParts, context: DeviceContext): Promise<void> {
   const place = placeOf(parts, context)
   // More than one where a crash came between.
   for (const { path } of await parts.mounts.list()) if (path === place) await parts.mounts.unmount(place)
-  await rmdir(place).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOTDIR') await rm(place)
-    else if (error.code !== 'ENOENT') throw error
-  })
-  // Other devices may still have something there.
-  await rmdir(folder(parts, context)).catch(() => {})
+  await forgetPlace(place)
 }
 
-/** A line of lxc.mount.entry, which is one of fstab(5): its fields end at spaces, written `\\040` inside them. */
-function mountEntry(source: string, path: string, kind: DetachedMount['kind'], config: DeviceConfig): LxcItem {
-  const field = (text: string) => text.replaceAll('\\', String.raw`\134`).replaceAll(' ', String.raw`\040`)
+function entryOptions(kind: DetachedMount['kind'], config: DeviceConfig): string[] {
   const { recursive, propagation } = readConfig(keys, config)
-  const options = [
+  return [
     recursive ? 'rbind' : 'bind',
     `create=${kind === 'directory' ? 'dir' : 'file'}`,
     ...(propagation ? [propagation] : []),
   ]
-  return ['lxc.mount.entry', `${field(source)} ${field(path.slice(1))} none ${options.join(',')} 0 0`]
 }

@@ -4,6 +4,7 @@
  * The container's root is this process's root from the moment it enters; paths are walked by the kernel, which lets
  * no link lead out.
  */
+import { lstatSync, unlinkSync } from 'node:fs'
 import { SyscallError } from '#host/native.ts'
 import * as sys from '#host/syscalls.ts'
 import type { Descriptor } from '#host/syscalls.ts'
@@ -65,15 +66,31 @@ function openParent(root: Descriptor, names: readonly string[]): Descriptor | un
   }
 }
 
-function detach(root: Descriptor, names: readonly string[]): void {
+function detach(
+  root: Descriptor,
+  names: readonly string[],
+  { remove }: MountRequest & { readonly do: 'detach' },
+): void {
   using parent = openParent(root, names)
   if (!parent) return
   // By its name in its directory, the one way that follows no link at the end.
   sys.fchdir(parent)
+  const name = names.at(-1) ?? ''
   try {
-    sys.umountSync(names.at(-1) ?? '', { detach: true })
+    sys.umountSync(name, { detach: true })
   } catch (error) {
     if (!(error instanceof SyscallError && (error.code === 'EINVAL' || error.code === 'ENOENT'))) throw error
+  }
+  if (remove) sys.withCredentials(remove, Object.values(sys.capabilities), () => removeEmpty(name))
+}
+
+/** Removes the file that was mounted on, unless the guest has put something of its own there. */
+function removeEmpty(name: string): void {
+  try {
+    const found = lstatSync(name)
+    if (found.isFile() && found.size === 0) unlinkSync(name)
+  } catch {
+    // It is gone, or still mounted on elsewhere: either way it is the guest's own.
   }
 }
 
@@ -83,7 +100,7 @@ try {
   sys.enterMountNamespace(namespaceDescriptor)
   using root = sys.openat2(sys.atCwd, '/', { flags: pathOnly | directory, resolve: 0 })
   if (request.do === 'attach') attach(root, names, request)
-  else detach(root, names)
+  else detach(root, names, request)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1

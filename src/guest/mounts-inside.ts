@@ -12,7 +12,12 @@ export type MountRequest =
       /** Who owns what has to be made: the container's root, in ids of the host. */
       readonly owner: { readonly uid: number; readonly gid: number }
     }
-  | { readonly do: 'detach'; readonly path: string }
+  | {
+      readonly do: 'detach'
+      readonly path: string
+      /** As whom the empty file is removed that was made to mount on; undefined where it is to stay. */
+      readonly remove?: { readonly uid: number; readonly gid: number } | undefined
+    }
 
 /** Mounts in containers that run. Paths are the container's, and lead nowhere else. */
 export interface MountsInside {
@@ -22,8 +27,8 @@ export interface MountsInside {
     mount: DetachedMount,
     target: { readonly path: string; readonly owner: { readonly uid: number; readonly gid: number } },
   ): Promise<void>
-  /** No failure where nothing is mounted. */
-  detach(pid: number, path: string): Promise<void>
+  /** No failure where nothing is mounted. With `remove`, the container's root, an empty file below goes as well. */
+  detach(pid: number, path: string, remove?: { readonly uid: number; readonly gid: number }): Promise<void>
 }
 
 /** A guest may hold up whoever looks at its files; this is how long it can, in milliseconds. */
@@ -49,6 +54,6 @@ export function mountsInside(run: Run): MountsInside {
       const kind = mount.kind === 'directory' ? 'directory' : 'file'
       return call(pid, { do: 'attach', path, kind, owner }, [mount.number])
     },
-    detach: (pid, path) => call(pid, { do: 'detach', path }, []),
+    detach: (pid, path, remove) => call(pid, { do: 'detach', path, remove }, []),
   }
 }

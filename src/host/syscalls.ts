@@ -82,6 +82,19 @@ export function mkdirat(directory: number, path: string, mode: number): void {
   mkdiratCall(directory, path, mode)
 }
 
+const mknodCall = libc('int mknod(const char *path, unsigned int mode, unsigned long device)', 0)
+
+/** Makes a device node that nobody may use yet (mknod(2)). */
+export function makeNode(
+  path: string,
+  { kind, major, minor }: { readonly kind: 'char' | 'block'; readonly major: number; readonly minor: number },
+): void {
+  const [high, low] = [BigInt(major), BigInt(minor)]
+  // makedev(3): both numbers are in two parts.
+  const number = ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn)
+  mknodCall(path, kind === 'block' ? 0o60000 : 0o20000, number)
+}
+
 const syncfsCall = libc('int syncfs(int descriptor)')
 
 /** Writes all of a file system's dirty data to disk (syncfs(2)); takes as long as that takes, on another thread. */

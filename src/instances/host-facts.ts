@@ -35,6 +35,9 @@ export function readHostFacts(): HostFacts {
     return hierarchy ? [[name, hierarchy.version]] : []
   })
   const cgroups = new Map(found)
+  // Version 2 has no controller for devices: rules are programs, which only the host itself may load.
+  if (isNested()) cgroups.delete('devices')
+  else if (!cgroups.has('devices') && hierarchies.some(({ version }) => version === 2)) cgroups.set('devices', 2)
   const directory = (name: string) => {
     const hierarchy = hierarchyOf(hierarchies, name)
     return hierarchy && own.get(hierarchy)
@@ -80,4 +83,9 @@ export function findLxcfs(mountinfo: string): string | undefined {
     if (after.startsWith('fuse.lxcfs ')) return before.split(' ')[4]
   }
   return undefined
+}
+
+/** Whether this daemon is in a user namespace, which has no say about devices. */
+function isNested(): boolean {
+  return !/^\s*0\s+0\s+4294967295\s*$/.test(readText('/proc/self/uid_map'))
 }

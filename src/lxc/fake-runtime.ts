@@ -142,6 +142,10 @@ export class FakeRuntime implements Runtime {
     return Promise.resolve()
   }
 
+  setDeviceRule(name: string, action: 'allow' | 'deny', rule: string): Promise<void> {
+    return this.setCgroup(name, `devices.${action}`, rule)
+  }
+
   exec(options: ExecOptions): Promise<ExecProcess> {
     const { processes } = this.#running(options.name)
     const process = startProgram(this.#programs[options.command[0] ?? ''], options)

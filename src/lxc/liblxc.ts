@@ -276,6 +276,13 @@ export class Liblxc implements Runtime {
     }
   }
 
+  async setDeviceRule(name: string, action: 'allow' | 'deny', rule: string): Promise<void> {
+    const item = `devices.${action}`
+    if (this.#running(name).cgroups.has('devices')) return await this.setCgroup(name, item, rule)
+    // Version 2 has no file for it: rules are a program in the kernel, which the container's monitor holds.
+    await this.#run('lxc-cgroup', ['-n', name, '-P', this.#lxcpath, item, rule], { timeout: 10_000 })
+  }
+
   async exec(options: ExecOptions): Promise<ExecProcess> {
     const container = this.#running(options.name)
     const configFile = join(this.#logs(options.name), 'lxc.conf')

@@ -79,6 +79,8 @@ export interface Runtime {
   cgroups(name: string): ReadonlyMap<string, string>
   /** Sets a file of a running container's control groups, such as `memory.max`, found by what is before the dot. */
   setCgroup(name: string, item: string, value: string): Promise<void>
+  /** Lets a running container use a device, or no more: `rule` is one of devices.allow, such as `c 1:3 rwm`. */
+  setDeviceRule(name: string, action: 'allow' | 'deny', rule: string): Promise<void>
   /**
    * Calls `listener` each time a container that ran has ended, `kill` included (before that resolves). By then its
    * processes and its monitor are gone. To be called once, before {@link adopt}.

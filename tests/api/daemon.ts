@@ -9,6 +9,7 @@ import type { Daemon } from '#daemon/daemon.ts'
 import type { Host } from '#daemon/host.ts'
 import { FakeGuestFiles } from '#guest/fake-guest-files.ts'
 import { FakeDaemons } from '#host/fake-daemons.ts'
+import { FakeDeviceNodes } from '#host/fake-device-nodes.ts'
 import { FakeLinks } from '#host/fake-links.ts'
 import { FakeNft } from '#host/nft.ts'
 import { run } from '#host/run.ts'
@@ -35,6 +36,7 @@ export function fakeHost(directory: string) {
     releaseDhcp: async () => {},
     account: { user: 'lxd', group: 'lxd' },
     mounts: {} as Host['mounts'],
+    nodes: new FakeDeviceNodes(),
     inside: {} as Host['inside'],
     guestFiles: new FakeGuestFiles(guest),
     drivers: [new FakeDriver()],

@@ -98,6 +98,16 @@ const cases: readonly Case[] = [
     says: /Network devices are forbidden/,
   },
   {
+    key: 'restricted.devices.unix-char',
+    forbidden: device({ type: 'unix-char', source: '/dev/null', path: '/dev/x' }),
+    says: /Unix character devices are forbidden/,
+  },
+  {
+    key: 'restricted.devices.unix-block',
+    forbidden: device({ type: 'unix-block', path: '/dev/x', major: '8', minor: '0' }),
+    says: /Unix block devices are forbidden/,
+  },
+  {
     key: 'restricted.networks.access',
     rules: { 'restricted.networks.access': 'br1' },
     needed: { devices: { y: { type: 'nic', network: 'br1', name: 'eth9' } } },
@@ -290,7 +300,7 @@ test('every restriction is tried here, or what it restricts is not there', () =>
   assert.deepEqual(left, [], 'these need a case')
 })
 
-const missingDevices = ['gpu', 'infiniband', 'pci', 'proxy', 'unix-block', 'unix-char', 'unix-hotplug', 'usb']
+const missingDevices = ['gpu', 'infiniband', 'pci', 'proxy', 'unix-hotplug', 'usb']
 
 let daemon: TestDaemon
 before(async () => {

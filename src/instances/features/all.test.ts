@@ -9,7 +9,7 @@ import { cgroupSettings, changedCgroupSettings, checkFeatures, features, instanc
 import { chooseCpus } from './cpu.ts'
 import { seccompProfile } from './syscalls.ts'
 
-const controllers = ['memory', 'cpu', 'cpuset', 'pids', 'hugetlb']
+const controllers = ['memory', 'cpu', 'cpuset', 'devices', 'pids', 'hugetlb']
 
 function host(version: 1 | 2): HostFacts {
   return {
@@ -133,12 +133,14 @@ test('environment, kernel limits, settings and raw lines become lines for liblxc
   assert.equal(lines.at(-2), 'lxc.cap.drop = mknod')
 })
 
-test('a privileged container has its devices listed and capabilities dropped, another one has no need', () => {
+test('every container has its devices listed, and a privileged one capabilities dropped', () => {
   const lines = (idmap: FeatureContext['idmap']) =>
     formatLxcConfig(lxcItems({ ...context({ 'security.privileged': String(idmap.length === 0) }), idmap }))
+  const idmap = [{ kind: 'both', inside: 0, host: 100_000, count: 65_536 }] as const
   assert.match(lines([]), /lxc\.cgroup2\.devices\.deny = a\n(.*\n)*lxc\.cap\.drop = sys_time/)
   assert.doesNotMatch(lines([]), /idmap/)
-  assert.doesNotMatch(lines(context({}).idmap), /devices\.deny|cap\.drop/)
+  assert.doesNotMatch(lines(idmap), /cap\.drop/)
+  assert.match(lines(idmap), /devices\.deny = a\n(.*allow = .*\n)*.*allow = c 1:3 rwm/)
 })
 
 test('what a key can not be is refused', () => {

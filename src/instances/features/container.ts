@@ -1,3 +1,4 @@
+import { commonRules } from '#devices/rules.ts'
 import type { LxcItem } from '#lxc/runtime.ts'
 import { defineFeature } from '../feature.ts'
 import type { FeatureContext } from '../feature.ts'
@@ -12,26 +13,6 @@ const hostMounts: readonly string[] = [
   '/sys/kernel/debug sys/kernel/debug none rbind,create=dir,optional 0 0',
   '/sys/kernel/security sys/kernel/security none rbind,create=dir,optional 0 0',
   '/sys/kernel/tracing sys/kernel/tracing none rbind,create=dir,optional 0 0',
-]
-
-/**
- * The devices a container without a user namespace may use; one with can make no device nodes at all. Making any is
- * allowed, for packages carry them: terminals, null, zero, full, random, urandom, tty, console, ptmx, fuse, tun.
- */
-const allowedDevices: readonly string[] = [
-  'b *:* m',
-  'c *:* m',
-  'c 136:* rwm',
-  'c 1:3 rwm',
-  'c 1:5 rwm',
-  'c 1:7 rwm',
-  'c 1:8 rwm',
-  'c 1:9 rwm',
-  'c 5:0 rwm',
-  'c 5:1 rwm',
-  'c 5:2 rwm',
-  'c 10:229 rwm',
-  'c 10:200 rwm',
 ]
 
 /** Files of lxcfs that take the place of the kernel's, so that programs inside see their own limits. */
@@ -56,20 +37,12 @@ export const container = defineFeature({
         : []),
       ...hostMounts.map((entry): LxcItem => ['lxc.mount.entry', entry]),
       ...lxcfsMounts(context),
-      ...(privileged ? deviceRules(context) : []),
+      ...commonRules(context.host, privileged),
       // Where AppArmor is not in use liblxc has nothing to do for it.
       ['lxc.apparmor.profile', context.host.apparmor ? 'generated' : 'unconfined'],
     ]
   },
 })
-
-function deviceRules({ host }: FeatureContext): LxcItem[] {
-  const version = host.cgroups.get('devices') === 1 ? 'lxc.cgroup' : 'lxc.cgroup2'
-  return [
-    [`${version}.devices.deny`, 'a'],
-    ...allowedDevices.map((rule): LxcItem => [`${version}.devices.allow`, rule]),
-  ]
-}
 
 function lxcfsMounts({ host }: FeatureContext): LxcItem[] {
   const { lxcfs } = host

@@ -48,6 +48,11 @@ export const user = defineFeature({
       live: true,
       risk: 'lowlevel',
     }),
+    'volatile.*.last_state.device': string({
+      doc: 'The rule that lets the running instance use a device of the host.',
+      live: true,
+      risk: 'lowlevel',
+    }),
     'volatile.*.last_state.mtu': string({
       doc: 'MTU the physical device had before it was moved into the instance.',
       live: true,
