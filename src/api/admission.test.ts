@@ -53,10 +53,19 @@ test('strangers that are all busy make room too: nobody can keep administrators 
 test('known clients are no strangers, and count only among all', () => {
   const admission = new Admission(limits)
   const { dropped, come } = make(admission)
-  for (let n = 0; n < 10; n++) admission.trust(come(String(n), '192.0.2.1').socket)
+  const known = Array.from({ length: 10 }, (_, n) => {
+    const one = come(String(n), '192.0.2.1', 1)
+    admission.trust(one.socket)
+    return one
+  })
   assert.deepEqual(dropped, [])
   assert.deepEqual(admission.counts, { total: 10, untrusted: 0 })
   assert.equal(come('more', '192.0.2.2').admitted, false)
+
+  // One that does nothing makes room.
+  for (const { client } of known.slice(3, 4)) client.running = 0
+  assert.equal(come('more', '192.0.2.2').admitted, true)
+  assert.deepEqual(dropped, ['3'])
 })
 
 test('who leaves makes room, also when told twice', () => {

@@ -24,39 +24,37 @@ export interface Client {
 /**
  * Bounds what remote clients can hold open. Where there is a shortage, strangers pay and not the newcomer, who may be
  * an administrator: of the address with the most connections the oldest that does nothing is closed, and if all do
- * something, the oldest. A connection on which a client has shown who it is counts as one of all and is never closed.
+ * something, the oldest. A connection on which a client has shown who it is counts among all only; it is closed where
+ * there are no strangers left to close and it does nothing.
  */
 export class Admission {
   #limits: AdmissionLimits
-  readonly #all = new Set<Client>()
-  /** The connections of strangers by where they come from, oldest first. */
-  readonly #strangers = new Map<string, Set<Client>>()
-  #strangerCount = 0
+  readonly #strangers = new Groups()
+  readonly #known = new Groups()
   readonly #bySocket = new WeakMap<Socket, Client>()
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits
   }
 
-  /** From now on these hold; connections that are too many go. */
+  /** From now on these hold; connections of strangers that are too many go. */
   setLimits(limits: AdmissionLimits): void {
     this.#limits = limits
-    while (!this.#hasRoomFor(0) && this.#dropOne(this.#heaviest())) continue
-    for (const group of [...this.#strangers.values()]) {
-      while (group.size > limits.perAddress) this.#dropOne(group)
-    }
+    while (!this.#hasRoomFor(0) && drop(this.#strangers, this.#strangers.heaviest)) continue
+    for (const group of this.#strangers.all) while (group.size > limits.perAddress) drop(this.#strangers, group)
   }
 
   /**
-   * Counts a connection in, making room for it where there is none. False where all room is taken by known clients; the
-   * connection is then to be closed.
+   * Counts a connection in, making room for it where there is none. False where all room is taken by known clients that
+   * do something; the connection is then to be closed.
    */
   admit(client: Client): boolean {
-    const group = this.#strangers.get(groupOf(client.ip))
-    if (group && group.size >= this.#limits.perAddress) this.#dropOne(group)
-    while (!this.#hasRoomFor(1)) if (!this.#dropOne(this.#heaviest())) return false
-    this.#all.add(client)
-    this.#addStranger(client)
+    const group = this.#strangers.of(client)
+    if (group && group.size >= this.#limits.perAddress) drop(this.#strangers, group)
+    while (!this.#hasRoomFor(1)) {
+      if (!drop(this.#strangers, this.#strangers.heaviest) && !dropIdle(this.#known)) return false
+    }
+    this.#strangers.add(client)
     return true
   }
 
@@ -68,53 +66,85 @@ export class Admission {
   /** The client that uses this socket has shown that the server knows it. */
   trust(socket: Socket): void {
     const client = this.#bySocket.get(socket)
-    if (client) this.#removeStranger(client)
+    if (!client) return
+    // Said once; the next request need not ask.
+    this.#bySocket.delete(socket)
+    if (this.#strangers.delete(client)) this.#known.add(client)
   }
 
   /** Counts out a connection that has ended. */
   leave(client: Client): void {
-    this.#all.delete(client)
-    this.#removeStranger(client)
+    this.#strangers.delete(client)
+    this.#known.delete(client)
   }
 
   /** How many connections there are. */
   get counts(): { readonly total: number; readonly untrusted: number } {
-    return { total: this.#all.size, untrusted: this.#strangerCount }
-  }
-
-  #addStranger(client: Client): void {
-    const name = groupOf(client.ip)
-    const group = this.#strangers.get(name)
-    if (group) group.add(client)
-    else this.#strangers.set(name, new Set([client]))
-    this.#strangerCount++
-  }
-
-  #removeStranger(client: Client): void {
-    const name = groupOf(client.ip)
-    const group = this.#strangers.get(name)
-    if (!group?.delete(client)) return
-    this.#strangerCount--
-    if (group.size === 0) this.#strangers.delete(name)
+    return { total: this.#strangers.size + this.#known.size, untrusted: this.#strangers.size }
   }
 
   #hasRoomFor(more: number): boolean {
-    return this.#all.size + more <= this.#limits.total && this.#strangerCount + more <= this.#limits.untrusted
+    const { total, untrusted } = this.counts
+    return total + more <= this.#limits.total && untrusted + more <= this.#limits.untrusted
+  }
+}
+
+/** Connections by where they come from, oldest first. */
+class Groups {
+  readonly #groups = new Map<string, Set<Client>>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
   }
 
-  #heaviest(): Set<Client> | undefined {
+  get all(): readonly Set<Client>[] {
+    return [...this.#groups.values()]
+  }
+
+  /** The group with the most connections. */
+  get heaviest(): Set<Client> | undefined {
     let heaviest: Set<Client> | undefined
-    for (const group of this.#strangers.values()) if (!heaviest || group.size > heaviest.size) heaviest = group
+    for (const group of this.#groups.values()) if (!heaviest || group.size > heaviest.size) heaviest = group
     return heaviest
   }
 
-  #dropOne(group: Set<Client> | undefined): boolean {
-    const victim = group && (firstIdle(group) ?? group.values().next().value)
-    if (!victim) return false
-    this.leave(victim)
-    victim.drop()
+  of(client: Client): Set<Client> | undefined {
+    return this.#groups.get(placeOf(client.ip))
+  }
+
+  add(client: Client): void {
+    const group = this.of(client)
+    if (group) group.add(client)
+    else this.#groups.set(placeOf(client.ip), new Set([client]))
+    this.#size++
+  }
+
+  /** Whether it was there. */
+  delete(client: Client): boolean {
+    const group = this.of(client)
+    if (!group?.delete(client)) return false
+    this.#size--
+    if (group.size === 0) this.#groups.delete(placeOf(client.ip))
     return true
   }
+}
+
+/** Closes a connection of a group, whether it does something or not; false where there is none. */
+function drop(groups: Groups, group: Set<Client> | undefined): boolean {
+  return end(groups, group && (firstIdle(group) ?? group.values().next().value))
+}
+
+/** Closes a connection that does nothing, of the address with the most; false where it has none. */
+function dropIdle(groups: Groups): boolean {
+  return end(groups, groups.heaviest && firstIdle(groups.heaviest))
+}
+
+function end(groups: Groups, client: Client | undefined): boolean {
+  if (!client) return false
+  groups.delete(client)
+  client.drop()
+  return true
 }
 
 function firstIdle(group: Set<Client>): Client | undefined {
@@ -123,7 +153,7 @@ function firstIdle(group: Set<Client>): Client | undefined {
 }
 
 /** What is counted as one place: an IPv4 address, or the first 64 bits of an IPv6 address. */
-function groupOf(ip: string): string {
+function placeOf(ip: string): string {
   if (!isIPv6(ip)) return ip
   return numberToAddress((addressToNumber(ip) >> 64n) << 64n, 6)
 }

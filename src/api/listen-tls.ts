@@ -67,6 +67,9 @@ export async function listenTls(api: Api, options: TlsListenerOptions): Promise<
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout,
+    // A client whose machine has gone says nothing any more: the kernel finds out.
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
     ALPNProtocols: ['http/1.1'],
   })
   const { take, listener } = serveApi(server, api, options.door)
