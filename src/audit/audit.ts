@@ -161,12 +161,13 @@ class RequestTrail implements Trail {
   allowed(): void {
     const { method, sensitive, actor } = this.#request
     const changes = !['GET', 'HEAD', 'WEBSOCKET'].includes(method)
-    if (changes) this.#log.checkMayChange()
     if (!changes && method !== 'WEBSOCKET' && !sensitive && !this.#log.settings.reads) return
     // Anyone can send requests to what is open to strangers.
-    if (!actor.trusted && !this.#means.admit(addressOf(actor))) return
-    this.#place = this.#log.append(this.#entry('allowed'))
-    this.#onDisk = this.#log.durable()
+    if (actor.trusted || this.#means.admit(addressOf(actor))) {
+      this.#place = this.#log.append(this.#entry('allowed'))
+      this.#onDisk = this.#log.durable()
+    }
+    // Only now: writing it may have worked again.
     if (changes) this.#log.checkMayChange()
   }
 

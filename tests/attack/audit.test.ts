@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { Agent } from 'node:https'
 import { join } from 'node:path'
@@ -8,11 +8,14 @@ import { after, before, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { verifyDirectory } from '#audit/verify.ts'
 import { readCertificate } from '#auth/client-certificate.ts'
+import { silentLog } from '#base/log.ts'
 import type { CertificatePair } from '#base/certificate.ts'
 import type { Event } from '#events/events.ts'
 import type { Json } from '../api/call.ts'
 import { TestDaemon } from '../api/daemon.ts'
 import { callHttps, clientCertificate, freePort } from '../api/https.ts'
+import { Impersonation } from '../api/impersonation.ts'
+import type { Caller } from '../api/impersonation.ts'
 
 let daemon: TestDaemon
 let port = 0
@@ -258,6 +261,67 @@ test('security events and log lines are told to administrators only', async () =
   const types = new Set(told.get(usual)?.map(({ type }) => type))
   assert.ok(types.has('logging') && types.has('lifecycle') && !types.has('security'))
   for (const socket of told.keys()) socket.terminate()
+})
+
+test('denials in a project are told to its administrators, and those of who may not view it are not', async () => {
+  await using api = await Impersonation.start(daemon, silentLog)
+  const told = new Map<Caller, string[]>()
+  const sockets = await Promise.all(
+    (['p1 admin', 'admin'] as const).map(async (as) => {
+      const socket = api.connect(as, '/1.0/events?project=p1&type=security')
+      const names: string[] = []
+      told.set(as, names)
+      socket.on('message', (data: Buffer) => names.push(JSON.parse(data.toString()).metadata.requestor.username))
+      await once(socket, 'open')
+      return socket
+    }),
+  )
+  for (const as of ['p1 manager', 'p1 viewer', 'viewer', 'anonymous'] as const) {
+    const socket = api.connect(as, '/1.0/events?project=p1&type=security')
+    const [error] = (await once(socket, 'error')) as [Error]
+    assert.match(error.message, /40[34]/, as)
+  }
+  told.forEach((names) => names.splice(0))
+  for (const as of ['p1 viewer', 'unnamed', 'anonymous'] as const) {
+    assert.ok((await api.call(as, { method: 'DELETE', url: '/1.0/instances/c1?project=p1' })).status >= 403)
+  }
+  while ((told.get('admin')?.length ?? 0) < 1) await new Promise((done) => setTimeout(done, 5))
+  await new Promise((done) => setTimeout(done, 50))
+  assert.deepEqual(told.get('p1 admin'), ['a viewer of p1'])
+  // Of no project, as it may not be known that there is this one.
+  assert.deepEqual(told.get('admin'), ['a viewer of p1', 'a known client without grants', ''])
+  for (const socket of sockets) socket.terminate()
+})
+
+test('while the log cannot be written, changes go on or are refused, as is configured; reading goes on', async () => {
+  const directory = join(daemon.directory, 'audit')
+  const change = () => daemon.call('PATCH', '/1.0', { body: { config: { 'user.when': 'full' } } })
+  await daemon.ok('PATCH', '/1.0', { body: { config: { 'core.audit_required': 'true' } } })
+  assert.equal((await change()).status, 200)
+  renameSync(directory, `${directory}.away`)
+  writeFileSync(directory, 'in the way')
+  const { status, body } = await change()
+  assert.deepEqual([status, body.error.split(': ')[1]], [503, 'the audit log cannot be written'])
+  assert.equal((await daemon.call('GET', '/1.0')).status, 200)
+  const { warnings } = daemon.daemon.services
+  await warnings.flush()
+  const found = warnings.list().find(({ type }) => type === 'Audit log cannot be written')
+  assert.equal(found?.status, 'new')
+
+  rmSync(directory)
+  renameSync(`${directory}.away`, directory)
+  assert.equal((await change()).status, 200)
+  await daemon.ok('PATCH', '/1.0', { body: { config: { 'core.audit_required': '' } } })
+  rmSync(`${directory}.away`, { recursive: true, force: true })
+  assert.ok(lines().some(({ event }) => event === 'log-resumed'))
+  // What was refused is there as well: it was asked for.
+  await verify()
+
+  renameSync(directory, `${directory}.away`)
+  writeFileSync(directory, 'in the way')
+  assert.equal((await change()).status, 200)
+  rmSync(directory)
+  renameSync(`${directory}.away`, directory)
 })
 
 test('a client whose certificate is removed is told nothing more, and hears that at once', async () => {
