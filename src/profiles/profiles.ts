@@ -250,7 +250,8 @@ export class Profiles {
       try {
         await this.#users?.apply(value, { before: this.#expand(value, old), after: this.#expand(value, after) }, undo)
       } catch (cause) {
-        throw new Failure('internal', `Cannot change profile "${old.name}" for ${whoseOf(value, old)}`, { cause })
+        const message = `Cannot change profile "${old.name}" for ${whoseOf(value, old)}`
+        throw new Failure(kindOf(cause), message, { cause })
       }
     }
     undo.keep()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { notImplemented } from '#base/failure.ts'
 import { silentLog } from '#base/log.ts'
 import type { Log } from '#base/log.ts'
 import { startDaemon } from '#daemon/daemon.ts'
@@ -21,6 +22,14 @@ import { FakeDriver } from '#storage/fake-driver.ts'
 import { callSocket } from './call.ts'
 import type { Answer, CallOptions, Json } from './call.ts'
 
+/** What the made-up host doesn't have: every use of it is refused. */
+function without<T extends object>(what: string): T {
+  const refuse = () => {
+    throw notImplemented(`The host of this test has no ${what}`)
+  }
+  return new Proxy({} as T, { get: (_target, name) => (name === 'then' ? undefined : refuse) })
+}
+
 /** A host that is only made up: nothing outside the daemon's directory and this process is touched. */
 export function fakeHost(directory: string) {
   // What the running containers have for a root.
@@ -35,9 +44,9 @@ export function fakeHost(directory: string) {
     daemons: new FakeDaemons(),
     releaseDhcp: async () => {},
     account: { user: 'lxd', group: 'lxd' },
-    mounts: {} as Host['mounts'],
+    mounts: without<Host['mounts']>('mounts'),
+    inside: without<Host['inside']>('mounts inside containers'),
     nodes: new FakeDeviceNodes(),
-    inside: {} as Host['inside'],
     guestFiles: new FakeGuestFiles(guest),
     drivers: [new FakeDriver()],
     runtime: new FakeRuntime(),
