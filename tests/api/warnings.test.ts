@@ -63,9 +63,7 @@ test('an instance that does not start with the daemon is warned of', async () =>
   const devices = { root: { type: 'disk', path: '/', pool: 'default' } }
   const config = { 'boot.autostart': 'true' }
   await daemon.ok('POST', '/1.0/instances', { body: { name: 'c1', source: { type: 'none' }, devices, config } })
-  const { runtime } = daemon.host
-  const create = runtime.start
-  runtime.start = () => Promise.reject(new Error('no memory'))
+  daemon.host.runtime.start = () => Promise.reject(new Error('no memory'))
   await daemon.close()
   await daemon.open()
   for (;;) {
@@ -77,5 +75,4 @@ test('an instance that does not start with the daemon is warned of', async () =>
     assert.match(warning.last_message, /no memory/)
     break
   }
-  runtime.start = create
 })
