@@ -152,6 +152,12 @@ list nope:
 new client
 remote add p 127.0.0.1 --accept-certificate --public
 image list p: -f csv -c lp
+image info p:nope
+info p:
+list p:
+version p:
+image delete p:nope
+launch p:nope r:x
 `
   .trim()
   .split('\n')

@@ -13,6 +13,9 @@ export interface Named {
   readonly name: string
 }
 
+/** What a remote is asked about: its images, which anyone may be offered, or anything. */
+export type Use = 'images' | 'all'
+
 export interface RemotesOptions {
   readonly config: ClientConfig
   /** Where the client keeps its certificates and those of its servers. */
@@ -67,8 +70,9 @@ export class Remotes {
   }
 
   /** A connection to a remote; it isn't opened before the first request. */
-  connect(remote: string): Connection {
+  connect(remote: string, use: Use = 'all'): Connection {
     const config = this.get(remote)
+    if (config.public && use === 'all') throw notImplemented("The remote isn't a private LXD server")
     const endpoint = this.endpoint(remote, config)
     if (endpoint.kind === 'https' && endpoint.cert === undefined && !config.public && config.auth_type !== 'oidc') {
       throw badRequest('Missing TLS client certificate and key')
@@ -104,16 +108,16 @@ export class Remotes {
   }
 
   /** As {@link Remotes.at}, where there has to be a name; `what` says of what. */
-  named(text: string, what: string): Named & { readonly connection: Connection } {
-    const at = this.at(text)
+  named(text: string, what: string, use?: Use): Named & { readonly connection: Connection } {
+    const at = this.at(text, use)
     if (at.name === '') throw badRequest(`Missing ${what}`)
     return at
   }
 
   /** As {@link Remotes.parse}, connected. */
-  at(text: string): Named & { readonly connection: Connection } {
+  at(text: string, use?: Use): Named & { readonly connection: Connection } {
     const named = this.parse(text)
-    return { ...named, connection: this.connect(named.remote) }
+    return { ...named, connection: this.connect(named.remote, use) }
   }
 
   #known(remote: string): string {

@@ -16,8 +16,8 @@ export const imageAliasList = command({
   args: [0, Infinity],
   async run({ args, flags, remotes, at }) {
     const [first, ...more] = args
-    const named = first?.includes(':') ? remotes.at(first) : undefined
-    const connection = named?.connection ?? remotes.connect(remotes.default)
+    const named = first?.includes(':') ? remotes.at(first, 'images') : undefined
+    const connection = named?.connection ?? remotes.connect(remotes.default, 'images')
     const filters = named === undefined ? args : named.name === '' ? more : [named.name, ...more]
 
     const aliases = (await listImageAliases(connection)).filter(({ name, target }) =>

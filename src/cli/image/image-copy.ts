@@ -66,7 +66,7 @@ async function findSource({ args, flags: { vm }, remotes }: Copy): Promise<Sourc
   const { remote, name } = remotes.parse(args[0]!)
   if (name === '') throw badRequest('Missing image identifier')
   if (remotes.get(remote).protocol === 'simplestreams') return { connection: undefined, image: undefined, name, remote }
-  const connection = remotes.connect(remote)
+  const connection = remotes.connect(remote, 'images')
   const { image } = await findImage(connection, name)
   if (vm && image.type !== 'virtual-machine') throw badRequest(`Asked for a VM but image is of type ${image.type}`)
   return { connection, image, name, remote }

@@ -19,7 +19,7 @@ export const imageExport = command({
   flags: { vm: switchFlag('Query virtual machine images') },
   args: [1, 2],
   async run({ args, globals, remotes, at }) {
-    const { connection, name } = remotes.named(args[0]!, 'image identifier')
+    const { connection, name } = remotes.named(args[0]!, 'image identifier', 'images')
     const { image } = await findImage(connection, name)
     const target = args[1] ?? '.'
     const url = path`/1.0/images/${image.fingerprint}/export`

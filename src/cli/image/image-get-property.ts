@@ -10,7 +10,7 @@ export const imageGetProperty = command({
   flags: {},
   args: [2, 2],
   async run({ args, remotes, at }) {
-    const { connection, name } = remotes.named(args[0]!, 'image identifier')
+    const { connection, name } = remotes.named(args[0]!, 'image identifier', 'images')
     const { image } = await findImage(connection, name)
     if (!Object.hasOwn(image.properties, args[1]!)) throw notFound('Property not found')
     at.print(`${image.properties[args[1]!]!}\n`)

@@ -11,7 +11,7 @@ export const imageInfo = command({
   flags: { vm: switchFlag('Query virtual machine images') },
   args: [1, 1],
   async run({ args, remotes, at }) {
-    const { connection, name } = remotes.named(args[0]!, 'image identifier')
+    const { connection, name } = remotes.named(args[0]!, 'image identifier', 'images')
     const { image } = await findImage(connection, name)
     at.print(`${describe(image).join('\n')}\n`)
   },

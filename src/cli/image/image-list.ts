@@ -44,8 +44,8 @@ a fingerprint.
   args: [0, Infinity],
   async run({ args, flags, remotes, at }) {
     const [first, ...more] = args
-    const named = first?.includes(':') && !first.includes('=') ? remotes.at(first) : undefined
-    const connection = named?.connection ?? remotes.connect(remotes.default)
+    const named = first?.includes(':') && !first.includes('=') ? remotes.at(first, 'images') : undefined
+    const connection = named?.connection ?? remotes.connect(remotes.default, 'images')
     const filters = named === undefined ? args : named.name === '' ? more : [named.name, ...more]
 
     const shown = Array.from(flags.columns.replaceAll(',', ''), (letter) => {

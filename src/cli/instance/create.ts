@@ -165,7 +165,7 @@ async function imageSource({ remotes, flags }: Create, { remote, name }: Named, 
     }
   }
 
-  const connection = remotes.connect(remote)
+  const connection = remotes.connect(remote, 'images')
   const image = await resolveImage(connection, alias)
   const { fingerprint, type = 'container' } = image
   if (flags.vm && type !== 'virtual-machine') throw badRequest(`Asked for a VM but image is of type ${type}`)
