@@ -39,6 +39,10 @@ export interface Services {
   readonly images: Images
   readonly downloads: Downloads
   readonly imageRefresh: ImageRefresh
+  /** How images that come from other servers are looked after in a project. */
+  readonly imageSettings: {
+    of(project: string): { readonly interval: number; readonly follow: boolean }
+  }
   readonly outbound: Outbound
   readonly files: InstanceFiles
   readonly instances: Instances

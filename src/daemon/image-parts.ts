@@ -9,6 +9,7 @@ import type { Projects } from '#projects/projects.ts'
 import type { ServerConfig } from '#server/server-config.ts'
 import type { Pools } from '#storage/pools.ts'
 import type { Host } from './host.ts'
+import { ImageSettings } from './image-settings.ts'
 
 interface ImagePartsOptions extends Omit<ImagesOptions, 'directory' | 'limits' | 'run' | 'onUnused'> {
   /** LXD_DIR. */
@@ -31,16 +32,14 @@ export function makeImages(options: ImagePartsOptions) {
   })
   const outbound = new Outbound({ allowed: () => serverConfig.values()['images.sources.allowed_networks'] ?? [] })
   const downloads = new Downloads({ images, outbound, log })
+  const settings = new ImageSettings({ projects, serverConfig })
   const imageRefresh = new ImageRefresh({
     images,
     downloads,
     operations,
     log,
     projects: () => projects.list().map(({ name }) => name),
-    settings() {
-      const values = serverConfig.values()
-      return { interval: values['images.auto_update_interval'], expiry: values['images.remote_cache_expiry'] }
-    },
+    settings: (project) => settings.of(project),
   })
-  return { images, outbound, downloads, imageRefresh }
+  return { images, outbound, downloads, imageRefresh, imageSettings: settings }
 }

@@ -507,6 +507,9 @@ test('a refresh puts the newest image in the place of the old, with its aliases 
   answers['/1.0/images/aliases/one'] = json({ name: 'one', target: hash })
   answers[`/1.0/images/${hash}`] = json({ ...described, fingerprint: hash, size: newer.length })
   answers[`/1.0/images/${hash}/export`] = (_request, response) => response.end(newer)
+  images.use('default', { fingerprint, alias: '', properties: {} })
+  await until(() => Date.parse(images.get('default', fingerprint).lastUsedAt) > 0)
+  const used = images.get('default', fingerprint).lastUsedAt
   await refresh.doWhatIsDue()
   await Promise.all(operations.list().map(({ done }) => done))
 
@@ -514,6 +517,7 @@ test('a refresh puts the newest image in the place of the old, with its aliases 
   assert.deepEqual([now?.fingerprint, others.length], [hash, 0])
   assert.deepEqual([now?.public, now?.autoUpdate, now?.cached, now?.profiles], [true, true, false, ['default']])
   assert.equal(images.aliases.get('default', 'mine').target, hash)
+  assert.equal(now?.lastUsedAt, used, 'a newer image is not used for being newer')
   assertClean()
 
   answers[`/1.0/images/aliases/one`] = json({ name: 'one', target: fingerprint })

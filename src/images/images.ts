@@ -412,7 +412,8 @@ function newRecord(parts: {
     profiles: input.profiles ?? ['default'],
     createdAt: metadata.createdAt,
     expiresAt: input.expiresAt ?? origin?.expiresAt ?? metadata.expiresAt,
-    lastUsedAt: never,
+    // What takes the place of an image that nobody uses is not used for that.
+    lastUsedAt: origin?.replaces?.lastUsedAt ?? never,
     uploadedAt: new Date().toISOString(),
     ...(origin?.updateSource ? { updateSource: origin.updateSource } : {}),
   }

@@ -14,8 +14,8 @@ export interface ImageRefreshOptions {
   readonly log: Log
   /** The projects there are. */
   readonly projects: () => readonly string[]
-  /** How the server is configured now. */
-  readonly settings: () => {
+  /** How the images of a project are to be looked after now. */
+  readonly settings: (project: string) => {
     /** Hours between two looks at the sources; 0 for never. */
     readonly interval: number
     /** Days after which an image nobody has used goes, if it was fetched only because someone needed it. */
@@ -29,7 +29,8 @@ const day = 24 * hour
 /** Keeps images up to date with where they came from, and removes those that were fetched and are not used any more. */
 export class ImageRefresh {
   readonly #options: ImageRefreshOptions
-  #updatedAt = -Infinity
+  /** When the images of each project were last looked after. */
+  readonly #updatedAt = new Map<string, number>()
   #expiredAt = -Infinity
 
   constructor(options: ImageRefreshOptions) {
@@ -68,10 +69,10 @@ export class ImageRefresh {
     return now
   }
 
-  /** Brings every image up to date that is to be. One that can't be is said in the log and stays. */
-  async updateAll(work: Work): Promise<void> {
-    for (const image of this.#all()) {
-      if (!image.autoUpdate || !image.updateSource) continue
+  /** Brings the images of a project up to date that are to be. One that can't be is said in the log and stays. */
+  async updateAll(project: string, work: Work): Promise<void> {
+    for (const image of this.#options.images.list(project)) {
+      if (!follows(image)) continue
       work.signal?.throwIfAborted()
       try {
         await this.refresh(image, work)
@@ -84,36 +85,38 @@ export class ImageRefresh {
 
   /** Removes what was fetched because someone needed it and was not used for as long as the configuration says. */
   async removeExpired(now = Date.now()): Promise<void> {
-    for (const image of this.#all()) if (this.#isExpired(image, now)) await this.#remove(image)
+    for (const image of this.#expired(now)) await this.#remove(image)
   }
 
   /** Starts what is due by the configuration. To be called from time to time. */
   async doWhatIsDue(now = Date.now()): Promise<void> {
-    const { operations, settings } = this.#options
-    const { interval } = settings()
-    if (interval > 0 && now - this.#updatedAt >= interval * hour) {
-      this.#updatedAt = now
-      if (this.#all().some((image) => image.autoUpdate && image.updateSource)) {
-        const work = (parts: Work) => this.updateAll(parts)
-        operations.start({ description: 'Updating images', project: '', mayCancel: true, work })
-      }
+    const { operations, settings, images } = this.#options
+    for (const project of this.#homes()) {
+      const { interval } = settings(project)
+      if (interval === 0 || now - (this.#updatedAt.get(project) ?? -Infinity) < interval * hour) continue
+      this.#updatedAt.set(project, now)
+      if (!images.list(project).some(follows)) continue
+      const work = (parts: Work) => this.updateAll(project, parts)
+      operations.start({ description: 'Updating images', project, mayCancel: true, work })
     }
     if (now - this.#expiredAt < day) return
     this.#expiredAt = now
-    if (!this.#all().some((image) => this.#isExpired(image, now))) return
+    if (this.#expired(now).length === 0) return
     operations.start({ description: 'Cleaning up expired images', project: '', work: () => this.removeExpired() })
   }
 
-  #all(): ImageRecord[] {
+  /** The projects that have images of their own. */
+  #homes(): string[] {
     const { images, projects } = this.#options
-    const homes = projects().filter((project) => images.homeOf(project) === project)
-    return homes.flatMap((project) => images.list(project))
+    return projects().filter((project) => images.homeOf(project) === project)
   }
 
-  #isExpired({ cached, lastUsedAt, uploadedAt }: ImageRecord, now: number): boolean {
-    const { expiry } = this.#options.settings()
-    const used = Math.max(Date.parse(lastUsedAt), Date.parse(uploadedAt))
-    return cached && now - used > expiry * day
+  #expired(now: number): ImageRecord[] {
+    const { images, settings } = this.#options
+    return this.#homes().flatMap((project) => {
+      const { expiry } = settings(project)
+      return images.list(project).filter((image) => image.cached && now - usedAt(image) > expiry * day)
+    })
   }
 
   async #remove(image: ImageRecord): Promise<void> {
@@ -125,4 +128,13 @@ export class ImageRefresh {
       this.#options.log.warn('Cannot remove an unused image', { image: image.fingerprint, error: explain(error) })
     }
   }
+}
+
+function follows({ autoUpdate, updateSource }: ImageRecord): boolean {
+  return autoUpdate && updateSource !== undefined
+}
+
+/** When an image was last used, or came, in milliseconds since 1970. */
+function usedAt({ lastUsedAt, uploadedAt }: ImageRecord): number {
+  return Math.max(Date.parse(lastUsedAt), 0) || Date.parse(uploadedAt)
 }

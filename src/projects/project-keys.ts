@@ -76,6 +76,22 @@ A new project has, unless told otherwise. A restricted one must have.`,
     live: true,
   }),
 
+  'images.auto_update_cached': bool({
+    doc: "Whether images that are fetched because an instance needs them follow the alias they were found by.\n\nWhere it is not set, the server's key of this name says so.",
+    live: true,
+  }),
+  'images.auto_update_interval': integer({
+    doc: "Hours between two looks for newer images where the project's images came from; 0 for never.\n\nWhere it is not set, the server's key of this name says so.",
+    min: 0,
+    max: 24 * 365,
+    live: true,
+  }),
+  'images.remote_cache_expiry': integer({
+    doc: "Days after which an image goes that was fetched because an instance needed it and that nobody has used since.\n\nWhere it is not set, the server's key of this name says so.",
+    min: 0,
+    max: 365 * 100,
+    live: true,
+  }),
   'limits.instances': limit('Instances the project may have.'),
   'limits.containers': limit('Containers the project may have.'),
   'limits.virtual-machines': limit('Virtual machines the project may have.'),

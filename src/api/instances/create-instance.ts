@@ -43,11 +43,11 @@ export function creating(
 /** Makes an instance from an image on another server, which is fetched first where the project doesn't have it yet. */
 export async function createFromRemote(services: Services, request: Creating): Promise<Reply> {
   const { project, body, requestor, may } = request
-  const { downloads, instances, serverConfig } = services
+  const { downloads, instances, imageSettings } = services
   const source = readRemoteSource(body.source, may)
   downloads.check(source)
-  const settings = serverConfig.values()
-  const here = settings['images.auto_update_interval'] > 0 ? downloads.find({ project, source }) : undefined
+  const { interval, follow } = imageSettings.of(project)
+  const here = interval > 0 ? downloads.find({ project, source }) : undefined
   if (here) return await createFromImage(services, request, here)
 
   const wanted = newInstance(request)
@@ -56,7 +56,7 @@ export async function createFromRemote(services: Services, request: Creating): P
     project,
     source,
     public: false,
-    autoUpdate: settings['images.auto_update_cached'],
+    autoUpdate: follow,
     cached: true,
     properties: {},
     profiles: undefined,
