@@ -32,7 +32,7 @@ const known: readonly (readonly [name: string, ...needs: readonly string[]])[] =
   ['container_exec_signal_handling', 'POST /1.0/instances/{name}/exec'],
   ['gpu_devices', 'device gpu/physical'],
   ['container_image_properties', 'instance image.*'],
-  ['id_map', 'instance security.idmap.isolated', 'instance security.idmap.size'],
+  ['id_map', 'instance raw.idmap', 'instance security.idmap.isolated', 'instance security.idmap.size'],
   ['network_firewall_filtering', 'network ipv4.firewall', 'network ipv6.firewall'],
   ['network_routes', 'network ipv4.routes', 'network ipv6.routes'],
   ['storage', 'POST /1.0/storage-pools', 'PUT /1.0/storage-pools/{name}', 'DELETE /1.0/storage-pools/{name}'],

@@ -65,5 +65,10 @@ export const serverKeys = {
     doc: 'Networks from which clients who are no administrators may have images fetched, such as `10.1.0.0/16, fd42::/16`. Not in LXD.\n\nServers on the public internet are always open to them; private, link-local and loopback addresses and those of this host only where they are named here. Administrators reach all.',
     live: true,
   }),
+  'instances.idmap.isolated': bool({
+    doc: 'Whether new containers get `security.idmap.isolated`, so that each has ids of its own. Not in LXD.\n\nOne that is given the key, by its creator or a profile, has it as given.',
+    default: 'false',
+    live: true,
+  }),
   'user.*': string({ doc: 'Free text for users and their tools.', live: true }),
 }

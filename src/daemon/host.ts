@@ -14,6 +14,7 @@ import { mountsInside } from '#guest/mounts-inside.ts'
 import { hostNft } from '#host/nft.ts'
 import { readOsRelease } from '#host/os-release.ts'
 import { run } from '#host/run.ts'
+import { hostSubordinateIds } from '#host/subordinate-ids.ts'
 import { hostSysctls } from '#host/sysctls.ts'
 import { realUserNamespaces } from '#host/user-namespaces.ts'
 import { readHostFacts } from '#instances/host-facts.ts'
@@ -38,6 +39,7 @@ export async function realHost(options: { readonly directory: string; readonly l
     links: hostLinks(),
     namespaceLinks,
     sysctls: hostSysctls,
+    subordinateIds: hostSubordinateIds,
     nft: hostNft(),
     daemons: hostDaemons(),
     releaseDhcp,

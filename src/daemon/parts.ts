@@ -108,7 +108,7 @@ export async function makeParts(options: Omit<Common, 'events'>) {
   const server = await makeServer({ ...common, warnings })
   const trust = await makeTrust({ ...common, ...server, ...access, warnings, operations })
   const ofImages = makeImages({ ...common, ...server, policy, projects, profiles, operations, pools })
-  const running = makeInstances({ ...common, policy, pools, profiles, kinds, images: ofImages.images })
+  const running = makeInstances({ ...common, ...server, ...ofImages, policy, pools, profiles, kinds })
   return {
     ...running,
     ...server,
@@ -206,6 +206,7 @@ function makeInstances(
     readonly profiles: Profiles
     readonly kinds: readonly DeviceKind[]
     readonly images: Images
+    readonly serverConfig: ServerConfig
   },
 ) {
   const { directory, log, store, host, events, policy, pools, profiles, kinds } = options
@@ -220,7 +221,14 @@ function makeInstances(
     checkProfiles: (project, names) => profiles.check(project, names),
   })
   const devices = new DeviceSet({ findKind: kindOf, log })
-  const plan = new Plan({ commit, locks, host: host.facts, pins: new CpuPins({ commit, runtime }) })
+  const plan = new Plan({
+    commit,
+    locks,
+    host: host.facts,
+    pins: new CpuPins({ commit, runtime }),
+    subordinateIds: () => host.subordinateIds(),
+    runtime,
+  })
   const context: Plan['context'] = (expanded, map) => plan.context(expanded, map)
   const guestApi = new GuestSockets({
     directory: join(directory, 'devlxd'),
@@ -244,6 +252,7 @@ function makeInstances(
     liveUpdate,
     volumes: pools,
     architecture: machine(),
+    isolateNew: () => options.serverConfig.values()['instances.idmap.isolated'],
     moveLogs: (name, to) => moveLogs(directory, name, to),
   })
   profiles.setUsers(profileUsers({ store, commit, liveUpdate, locks }))

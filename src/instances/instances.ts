@@ -83,6 +83,8 @@ export interface InstancesOptions {
   readonly log: Log
   /** The kernel's name of this host's architecture. */
   readonly architecture: string
+  /** Whether new containers are to have ids of their own where nobody says otherwise. */
+  readonly isolateNew: () => boolean
   /** Removes the log files of an instance, or moves them where it has a new name. */
   readonly moveLogs: (name: string, to: string | undefined) => Promise<void>
 }
@@ -159,10 +161,17 @@ export class Instances {
       throw badRequest(`Invalid "type" "${wanted.type}": expected container`)
     const name = wanted.name || newInstanceName((taken) => commit.has(wanted.project, taken))
     checkInstanceName(name)
-    const proposed = this.#newRecord(wanted, name)
+    const proposed = this.#isolated(this.#newRecord(wanted, name))
     const pool = findRootDisk(commit.expand(proposed).devices)?.pool
     if (pool !== undefined) volumes.checkPool(pool)
     return { ...proposed, pool: pool ?? '' }
+  }
+
+  #isolated(record: InstanceRecord): InstanceRecord {
+    const { config } = this.#options.commit.expand(record)
+    if (config['security.idmap.isolated'] || isTrue(config['security.privileged'])) return record
+    if (!this.#options.isolateNew()) return record
+    return { ...record, config: { ...record.config, 'security.idmap.isolated': 'true' } }
   }
 
   #newRecord(wanted: NewInstance, name: string): InstanceRecord {
@@ -268,7 +277,7 @@ export class Instances {
     const { value } = commit.get(project, name)
     if (runtime.status(runtimeName(project, name)) !== 'stopped') throw badRequest('Instance is running')
     const { config } = commit.expand(value)
-    if (['true', '1', 'yes', 'on'].includes((config['security.protection.delete'] ?? '').toLowerCase())) {
+    if (isTrue(config['security.protection.delete'])) {
       throw forbidden('Instance is protected')
     }
     await this.deleteLocked(project, name, requestor)
@@ -345,6 +354,10 @@ function changed(before: InstanceRecord, now: InstanceRecord, change: InstanceCh
   const config = { ...keptVolatile(before.config, change.config), ...change.config }
   checkImageAndVolatile(before.config, config)
   return { ...now, ...change, config: { ...volatileOf(now.config), ...withoutDaemonNotes(config) } }
+}
+
+function isTrue(value: string | undefined): boolean {
+  return ['true', '1', 'yes', 'on'].includes((value ?? '').toLowerCase())
 }
 
 /** Of its volatile keys a user may set the addresses and names of NICs. All others are the daemon's own notes. */

@@ -34,10 +34,16 @@ export interface GuestApi {
   close(project: string, name: string): Promise<void>
 }
 
+/** A map to start with, and the `volatile.*` keys that tell of it. Disposing lets others have its ids, unless it is written down by then. */
+export interface ChosenIdMap extends Disposable {
+  readonly map: IdMap
+  readonly volatile: Readonly<Record<string, string>>
+}
+
 /** Chooses id maps, and turns a configuration into what liblxc is told. */
 export interface ContainerPlan {
-  /** The map the instance is to start with, and the `volatile.*` keys that tell of it. */
-  idmap(expanded: Expanded): Promise<{ readonly map: IdMap; readonly volatile: Readonly<Record<string, string>> }>
+  /** Throws a Failure where there are no ids for the instance. */
+  idmap(expanded: Expanded): Promise<ChosenIdMap>
   /** The map it runs with, as `volatile.idmap.current` has it. */
   currentIdmap(record: InstanceRecord): IdMap
   lxc(expanded: Expanded, map: IdMap): readonly LxcItem[]
@@ -139,7 +145,8 @@ export class Lifecycle {
 
     await using undo = new Undo((what, error) => log.error('Cannot undo', { what, error: explain(error) }))
     const expanded = commit.expand((await commit.complete(project, name)).value)
-    const { map, volatile } = await plan.idmap(expanded)
+    using chosen = await plan.idmap(expanded)
+    const { map, volatile } = chosen
     await files.release(project, name)
     const mounted = await mounts.mountInstance({ project, name, pool }, map)
     undo.add('unmount the root volume', () => mounts.unmountInstance({ project, name, pool }))

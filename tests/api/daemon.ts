@@ -14,6 +14,7 @@ import { FakeDeviceNodes } from '#host/fake-device-nodes.ts'
 import { FakeLinks } from '#host/fake-links.ts'
 import { FakeNft } from '#host/nft.ts'
 import { run } from '#host/run.ts'
+import type { SubordinateIds } from '#host/subordinate-ids.ts'
 import { FakeSysctls } from '#host/sysctls.ts'
 import { FakeRuntime } from '#lxc/fake-runtime.ts'
 import { thisMachine } from '#server/resources/machine.ts'
@@ -40,6 +41,8 @@ export function fakeHost(directory: string) {
     links: new FakeLinks(),
     namespaceLinks: { read: async () => [], close: () => {} },
     sysctls: new FakeSysctls(),
+    subordinateIds: (() =>
+      Promise.resolve({ uid: 'root:100000:10000001', gid: 'root:100000:10000001' })) as SubordinateIds,
     nft: new FakeNft(),
     daemons: new FakeDaemons(),
     releaseDhcp: async () => {},

@@ -63,6 +63,19 @@ const cases: readonly Case[] = [
     forbidden: { config: { 'security.idmap.size': '65536' } },
     says: /Use of low-level config "security.idmap.size"/,
   },
+  ...(['uid', 'gid'] as const).map((kind): Case => ({
+    key: `restricted.idmap.${kind}`,
+    rules: { [`restricted.idmap.${kind}`]: '1000-1001' },
+    needed: { config: { 'raw.idmap': `${kind} 1000-1001 500-501` } },
+    forbidden: { config: { 'raw.idmap': `${kind} 1001-1002 500-501` } },
+    says: /Use of low-level "raw.idmap" element 0/,
+  })),
+  {
+    key: 'restricted.idmap.uid',
+    rules: { 'restricted.idmap.uid': '1000' },
+    forbidden: { config: { 'raw.idmap': 'uid 1000 1000\nboth 1001 1001' } },
+    says: /Use of low-level "raw.idmap" element 1/,
+  },
   {
     key: 'restricted.devices.disk',
     forbidden: device({ type: 'disk', path: '/mnt', source: '/' }),
@@ -284,8 +297,6 @@ test('every restriction is tried here, or what it restricts is not there', () =>
     'restricted.cluster.groups': none(/\/cluster/),
     'restricted.cluster.target': none(/\/cluster/),
     'restricted.containers.interception': !risks.has('interception') && !risks.has('mount-interception'),
-    'restricted.idmap.uid': !risks.has('idmap'),
-    'restricted.idmap.gid': !risks.has('idmap'),
     'restricted.networks.zones': none(/\/network-zones/),
     // Tried below: there are no such devices, no virtual machines, and no project has networks of its own.
     ...Object.fromEntries(missingDevices.map((type) => [`restricted.devices.${type}`, true])),
