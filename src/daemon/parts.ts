@@ -213,22 +213,9 @@ function makeInstances(
   const { runtime } = host
   const locks = new Locks()
   const kindOf = (config: Parameters<typeof findKind>[1]) => findKind(kinds, config)
-  const commit = new InstanceCommit({
-    store,
-    policy,
-    findKind: kindOf,
-    profiles: { expand: (project, names, own) => profiles.expand(project, names, own) },
-    checkProfiles: (project, names) => profiles.check(project, names),
-  })
+  const commit = new InstanceCommit({ store, policy, findKind: kindOf, profiles })
   const devices = new DeviceSet({ findKind: kindOf, log })
-  const plan = new Plan({
-    commit,
-    locks,
-    host: host.facts,
-    pins: new CpuPins({ commit, runtime }),
-    subordinateIds: () => host.subordinateIds(),
-    runtime,
-  })
+  const plan = makePlan(commit, locks, host)
   const context: Plan['context'] = (expanded, map) => plan.context(expanded, map)
   const guestApi = new GuestSockets({
     directory: join(directory, 'devlxd'),
@@ -267,6 +254,12 @@ function makeInstances(
     readState: async (record: InstanceRecord) =>
       await readState(commit.expand(record), { runtime, volumes: pools, namespaceLinks: host.namespaceLinks, log }),
   }
+}
+
+function makePlan(commit: InstanceCommit, locks: Locks, host: Host): Plan {
+  const { facts, runtime } = host
+  const pins = new CpuPins({ commit, runtime })
+  return new Plan({ commit, locks, host: facts, pins, subordinateIds: () => host.subordinateIds(), runtime })
 }
 
 /** What handlers see of the parts. */

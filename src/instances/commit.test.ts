@@ -33,8 +33,10 @@ async function makeCommit() {
   const commit = new InstanceCommit({
     store,
     policy: fakePolicy(store),
-    profiles: { expand: (_project, profiles, own) => expandLayers([...(profiles.length > 0 ? [profile] : []), own]) },
-    checkProfiles: () => {},
+    profiles: {
+      check: () => {},
+      expand: (_project, profiles, own) => expandLayers([...(profiles.length > 0 ? [profile] : []), own]),
+    },
     findKind: (config) => findKind([disk, nic, none], config),
   })
   return { store, commit, projects }

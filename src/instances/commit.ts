@@ -28,14 +28,14 @@ export interface ProfileExpander {
     profiles: readonly string[],
     own: { readonly config: Config; readonly devices: DevicesConfig },
   ): { readonly config: Config; readonly devices: DevicesConfig }
+  /** Throws a Failure that names the first profile that is not there. */
+  check(project: string, names: readonly string[]): void
 }
 
 export interface InstanceCommitOptions {
   readonly store: Store
   readonly policy: Pick<Policy, 'check' | 'commit'>
   readonly profiles: ProfileExpander
-  /** Throws a Failure that names the first profile that is not there. */
-  readonly checkProfiles: (project: string, names: readonly string[]) => void
   readonly findKind: FindKind
 }
 
@@ -48,7 +48,6 @@ export class InstanceCommit {
   readonly #records: Records<InstanceRecord>
   readonly #policy: InstanceCommitOptions['policy']
   readonly #profiles: ProfileExpander
-  readonly #checkProfiles: InstanceCommitOptions['checkProfiles']
   readonly #findKind: FindKind
 
   constructor(options: InstanceCommitOptions) {
@@ -56,7 +55,6 @@ export class InstanceCommit {
     this.#records = instanceRecords(options.store)
     this.#policy = options.policy
     this.#profiles = options.profiles
-    this.#checkProfiles = options.checkProfiles
     this.#findKind = options.findKind
   }
 
@@ -100,7 +98,7 @@ export class InstanceCommit {
 
   /** Builds and checks the final object as {@link write} does, and writes nothing. */
   precheck(proposed: InstanceRecord, verb: 'creation' | 'update'): InstanceRecord {
-    this.#checkProfiles(proposed.project, proposed.profiles)
+    this.#profiles.check(proposed.project, proposed.profiles)
     const record = this.#complete(proposed)
     checkConfig('instance', instanceKeys, record.config)
     try {
