@@ -1,6 +1,13 @@
 /**
  * Published vulnerabilities of LXD and Incus about who may do what, tried here: one test for each that concerns
  * something there is. Each has a control that shows the attack was one.
+ *
+ * Others are tried where what they need is there already: CVE-2024-6156 and CVE-2024-6219 (certificate authority) in
+ * trust.test.ts, CVE-2025-54288 (who a guest is) in guest-api.test.ts, CVE-2026-28385 (requests to inner servers) and
+ * CVE-2026-48769 (names from other servers) in public-images.test.ts, CVE-2026-62313 (insecure defaults) in
+ * tests/api/project-restrictions.test.ts, CVE-2026-62941 (merged after the check) in restricted-steps.test.ts,
+ * CVE-2026-12411 (a guest that changes its devices) in guest-requests.test.ts: it can't. Those about imports, snapshots,
+ * migration and clusters concern nothing there is.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -8,6 +15,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { silentLog } from '#base/log.ts'
+import { instanceKeys } from '#instances/features/all.ts'
 import { TestDaemon } from '../api/daemon.ts'
 import { callerNames, Impersonation } from '../api/impersonation.ts'
 import type { Caller } from '../api/impersonation.ts'
@@ -265,4 +273,62 @@ test('CVE-2026-34179: who may change a project may not make it, or himself, unre
   assert.equal((await ask('p1 admin', 'PATCH /1.0/projects/p1', { description: 'ours' })).status, 200)
   assert.equal((await ask('p1 manager', 'PATCH /1.0/projects/p1', { description: 'ours' })).status, 403)
   await daemon.ok('PATCH', '/1.0/projects/p1', { body: { config: { restricted: 'false' } } })
+})
+
+test('CVE-2026-34177: no key of the runtime itself is left out of what is forbidden', async () => {
+  await daemon.ok('POST', '/1.0/projects', { body: { name: 'free' } })
+  const keys = Object.keys(instanceKeys).filter((key) => key.startsWith('raw.'))
+  assert.ok(keys.length > 0)
+  const values: Readonly<Record<string, string>> = { 'raw.idmap': 'both 0 0', 'raw.lxc': 'lxc.mount.auto=proc' }
+  const root = { type: 'disk', path: '/', pool: 'local' }
+  await daemon.ok('PATCH', '/1.0/projects/p1', { body: { config: { restricted: 'true' } } })
+  try {
+    for (const key of [...keys, 'raw.apparmor', 'raw.qemu', 'raw.qemu.conf', 'raw.unheard-of', 'unheard.of']) {
+      const config = { [key]: values[key] ?? '2\ndenylist\n' }
+      const instance = { name: 'made', source: { type: 'none' }, config, devices: { root } }
+      const { stopped, profile } = scene.of(shown)
+      for (const [request, body] of [
+        ['POST /1.0/instances?project=p1', instance],
+        [`PATCH /1.0/instances/${stopped}?project=p1`, { config }],
+        [`PUT /1.0/instances/${stopped}?project=p1`, { config, devices: { root } }],
+        [`PATCH /1.0/profiles/${profile}?project=p1`, { config }],
+        ['POST /1.0/profiles?project=p1', { name: 'made', config }],
+      ] as const) {
+        const { status } = await ask('p1 manager', request, body)
+        assert.ok(status >= 400, `${request} with ${key}: ${status}`)
+      }
+      // The control: where nothing is restricted, what there is can be set.
+      if (!keys.includes(key)) continue
+      const free = await ask('admin', 'POST /1.0/profiles?project=free', { name: key, config })
+      assert.equal(free.status, 201, `${key}: ${free.error}`)
+    }
+  } finally {
+    await daemon.ok('PATCH', '/1.0/projects/p1', { body: { config: { restricted: 'false' } } })
+  }
+})
+
+test('CVE-2026-55621, CVE-2026-55622: nothing is copied out of a project by who may not view it', async () => {
+  const { instance, fingerprint } = scene.of(hidden)
+  const sources = [
+    { type: 'copy', source: instance, project: hidden },
+    { type: 'copy', source: `${instance}/snap0`, project: hidden, instance_only: true },
+    { type: 'image', fingerprint, project: hidden },
+    { type: 'migration', mode: 'pull', operation: `/1.0/operations/${scene.of(hidden).operation}` },
+  ]
+  const names = async () => (await daemon.ok('GET', '/1.0/instances?project=p1')).length
+  const before = await names()
+  for (const source of sources) {
+    for (const as of [restricted, 'p1 admin'] as const) {
+      const { status, error } = await ask(as, 'POST /1.0/instances?project=p1', { name: 'copied', source })
+      assert.ok(status >= 400, JSON.stringify(source))
+      assert.doesNotMatch(error, /canary/)
+    }
+  }
+  const images = { source: { type: 'image', mode: 'pull', fingerprint, project: hidden } }
+  assert.ok((await ask(restricted, 'POST /1.0/images?project=p1', images)).status >= 400)
+  assert.equal(await names(), before)
+  assert.equal((await ask(restricted, `GET /1.0/images/${fingerprint}?project=p1`)).status, 404)
+  // The control: of its own project it takes the same.
+  const own = { type: 'image', fingerprint: scene.of(shown).fingerprint }
+  assert.equal((await ask(restricted, 'POST /1.0/instances?project=p1', { name: 'copied', source: own })).status, 200)
 })
