@@ -1,6 +1,7 @@
 import { allows, isServerAction } from '#auth/authorize.ts'
+import { stranger } from '#auth/identity.ts'
 import type { Identity } from '#auth/identity.ts'
-import type { Answered, AuditedRequest } from '#audit/audit.ts'
+import type { Answered, Audit, AuditedRequest } from '#audit/audit.ts'
 import { Failure } from '#base/failure.ts'
 import { isForKnown } from './decide.ts'
 import type { Reply } from './reply.ts'
@@ -30,6 +31,19 @@ export function auditedRequest(request: {
     action: access,
     sensitive: sensitive.test(path),
   }
+}
+
+/** Writes down that a page in a browser was refused, for where it comes from: whose certificate it sends says nothing. */
+export function recordForeign(audit: Pick<Audit, 'request'>, method: string, address: string): void {
+  const trail = audit.request({
+    actor: stranger(address),
+    method,
+    route: '*',
+    params: {},
+    action: 'own-origin',
+    sensitive: false,
+  })
+  void trail.answered({ status: 403 }, { project: '' })
 }
 
 /** What the audit log keeps of an answer. */

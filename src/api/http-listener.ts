@@ -5,7 +5,8 @@ import type { Connections, Door } from '#auth/connections.ts'
 import { notFound } from '#base/failure.ts'
 import type { Client } from './admission.ts'
 import { answerRefused, inspect } from './browsers.ts'
-import type { BrowserPolicy } from './browsers.ts'
+import { recordForeign } from './audited.ts'
+import type { BrowserPolicy, Refusal } from './browsers.ts'
 import { makeUpgrader, refuse } from './upgrades.ts'
 import type { RouterOptions } from './router.ts'
 
@@ -54,6 +55,10 @@ export function serveApi(server: Server, api: Api, door: Door): Served {
   const { app, options, connections } = api
   const clients = new Map<Socket, Client>()
   let retired = false
+  const writeDown = (request: IncomingMessage, { code }: Refusal) => {
+    const address = connections.get(request.socket)?.address ?? ''
+    if (code === 403) recordForeign(options.audit, request.method ?? '', address)
+  }
   const count = (socket: Socket, change: number) => {
     const client = clients.get(socket)
     if (!client) return
@@ -68,8 +73,10 @@ export function serveApi(server: Server, api: Api, door: Door): Served {
     if (retired) response.shouldKeepAlive = false
     const { refusal, headers } = inspect(request, door, api.browsers())
     for (const [name, value] of headers) response.setHeader(name, value)
-    if (refusal) answerRefused(response, refusal)
-    else if (door === 'metrics' && !isMetrics(request)) answerRefused(response, nothingElse)
+    if (refusal) {
+      writeDown(request, refusal)
+      answerRefused(response, refusal)
+    } else if (door === 'metrics' && !isMetrics(request)) answerRefused(response, nothingElse)
     else if (request.method === 'OPTIONS') response.writeHead(200, { 'content-length': 0 }).end()
     else app.routing(request, response)
   })
@@ -77,8 +84,10 @@ export function serveApi(server: Server, api: Api, door: Door): Served {
   server.on('upgrade', (request, socket, head) => {
     count(request.socket, 1)
     const { refusal } = inspect(request, door, api.browsers())
-    if (refusal) refuse(socket, refusal.error, refusal.code)
-    else if (door === 'metrics') refuse(socket, nothingElse.error)
+    if (refusal) {
+      writeDown(request, refusal)
+      refuse(socket, refusal.error, refusal.code)
+    } else if (door === 'metrics') refuse(socket, nothingElse.error)
     else upgrade(request, socket, head)
   })
 

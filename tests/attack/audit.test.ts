@@ -133,6 +133,8 @@ test('who is denied is there, with all that is known of it', async () => {
   assert.equal(await as(restricted, 'POST', '/1.0/projects', { name: 'mine' }), 403)
   const socket = eventsOver(stranger)
   await once(socket, 'error')
+  const headers = { origin: 'https://evil.example' }
+  assert.equal((await callHttps({ port, method: 'DELETE', path: '/1.0/instances/c1', headers })).status, 403)
 
   const denied = since(from).filter(({ decision }) => decision === 'denied')
   assert.deepEqual(
@@ -144,6 +146,7 @@ test('who is denied is there, with all that is known of it', async () => {
       ['GET', '/1.0/instances', 404, 'tls'],
       ['POST', '/1.0/projects', 403, 'tls'],
       ['WEBSOCKET', '/1.0/events', 403, 'none'],
+      ['DELETE', '*', 403, 'none'],
     ],
   )
   assert.equal(denied[1].who.certificate, fingerprintOf(stranger))
