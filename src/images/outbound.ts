@@ -5,7 +5,6 @@ import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, getCACertificates } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
 import type { Cidr } from '#base/address.ts'
 import { badRequest, Failure, forbidden, unavailable } from '#base/failure.ts'
@@ -219,6 +218,7 @@ async function systemResolve(host: string): Promise<readonly string[]> {
 
 /** Those that this host trusts; where it has none, those that come with Node. */
 function systemAuthorities(): readonly string[] {
+  const { getCACertificates } = process.getBuiltinModule('node:tls')
   const own = getCACertificates('system')
   return own.length > 0 ? own : getCACertificates('bundled')
 }
@@ -229,7 +229,8 @@ async function openTls(
   { stop, authorities }: { readonly stop: AbortSignal; readonly authorities: () => readonly string[] },
 ) {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
-  const socket = connect({
+  // Loaded with the first connection, as much else that is only for talking to others.
+  const socket = process.getBuiltinModule('node:tls').connect({
     host: address,
     port,
     minVersion: 'TLSv1.2',
