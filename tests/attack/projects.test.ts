@@ -38,7 +38,12 @@ before(async () => {
   lxc('image', 'import', imageFile('busybox'), '--alias', 'busybox')
   makeProject('open')
   makeProject('closed', 'restricted=true')
-  makeProject('bound', 'restricted=true', 'restricted.devices.disk=allow', 'restricted.devices.disk.paths=/tmp/srv/bound')
+  makeProject(
+    'bound',
+    'restricted=true',
+    'restricted.devices.disk=allow',
+    'restricted.devices.disk.paths=/tmp/srv/bound',
+  )
 })
 after(() => daemon.end('SIGTERM'))
 
