@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect as connectPlain } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
 import { connect } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
@@ -99,6 +100,22 @@ test("a certificate with the name of a trusted one is a stranger's", async () =>
   const twin = clientCertificate('admin')
   assert.equal((await visit({ cert: twin.certificate, key: twin.key })).auth, 'untrusted')
   assert.equal((await visit({ cert: admin.certificate, key: admin.key })).auth, 'trusted')
+})
+
+test('what is no handshake ends the connection, and nothing else', async () => {
+  for (const bytes of [
+    Buffer.from('GET /1.0 HTTP/1.1\r\nHost: lxd\r\n\r\n'),
+    Buffer.of(0x16, 3, 1, 0xff, 0xff),
+    Buffer.of(0x16, 3, 1, 0, 4, 1, 0, 0, 0),
+    Buffer.of(0x80, 0x2e, 1, 0, 2),
+    ...Array.from({ length: 50 }, (_, index) => randomBytes(20 * (index + 1))),
+  ]) {
+    const socket = connectPlain({ host: '127.0.0.1', port })
+    socket.on('error', () => {})
+    socket.end(bytes)
+    await new Promise((resolve) => socket.resume().on('close', resolve))
+  }
+  assert.equal((await visit()).auth, 'untrusted')
 })
 
 test('a daemon whose certificate is broken says so, and starts with no other', async () => {
