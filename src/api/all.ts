@@ -18,6 +18,7 @@ import { imageRefresh } from './images/image-refresh.ts'
 import { imageSecret } from './images/image-secret.ts'
 import { images } from './images/images.ts'
 import { instance } from './instances/instance.ts'
+import { instanceConsole } from './instances/instance-console.ts'
 import { instanceExec } from './instances/instance-exec.ts'
 import { instanceFiles } from './instances/instance-files.ts'
 import { instanceLog } from './instances/instance-log.ts'
@@ -77,6 +78,7 @@ const listed: readonly Route[] = [
   imageSecret,
   images,
   instance,
+  instanceConsole,
   instanceExec,
   instanceFiles,
   instanceLog,

@@ -10,6 +10,7 @@ import type { Downloads } from '#images/downloads.ts'
 import type { ImageQuery, Images } from '#images/images.ts'
 import type { Outbound } from '#images/outbound.ts'
 import type { ImageRefresh } from '#images/refresh.ts'
+import type { Consoles } from '#instances/consoles.ts'
 import type { InstanceFiles } from '#instances/files.ts'
 import type { Instances, SourceImage } from '#instances/instances.ts'
 import type { Lifecycle } from '#instances/lifecycle.ts'
@@ -44,6 +45,7 @@ export interface Services {
     of(project: string): { readonly interval: number; readonly follow: boolean }
   }
   readonly outbound: Outbound
+  readonly consoles: Consoles
   readonly files: InstanceFiles
   readonly instances: Instances
   readonly lifecycle: Lifecycle

@@ -198,6 +198,7 @@ export const all: Tree = {
   alias: { load: async () => (await import('./alias/alias.ts')).alias, commands: alias },
   auth: { load: async () => (await import('./auth/auth.ts')).auth, commands: authCommands },
   config: { load: async () => (await import('./config/config.ts')).config, commands: config },
+  console: { load: async () => (await import('./instance/console.ts')).consoleCommand },
   delete: { aliases: ['rm'], load: async () => (await import('./instance/delete.ts')).deleteCommand },
   exec: { load: async () => (await import('./instance/exec.ts')).exec },
   file: { load: async () => (await import('./file/file.ts')).file, commands: file },

@@ -22,6 +22,8 @@ export interface ExecStreams {
   readonly input?: AsyncIterable<Uint8Array>
   readonly output: (bytes: Uint8Array) => Promise<void> | void
   readonly errors: (bytes: Uint8Array) => Promise<void> | void
+  /** Resolves when the user goes and the session is to end. */
+  readonly detached?: Promise<undefined>
   /** Told, once the command runs, how to reach it. */
   readonly onStart?: (control: ExecControl) => void
 }
@@ -50,23 +52,32 @@ export async function execInstance(
 ): Promise<ExecResult> {
   const body = { ...post, 'wait-for-websocket': true, 'record-output': false }
   const reply = await connection.request<Operation>('POST', path`/1.0/instances/${name}/exec`, body)
-  const operation = reply.metadata
+  const ended = await runSession(connection, reply.metadata, { interactive: post.interactive, streams })
+  const code = ended.metadata?.['return']
+  if (typeof code !== 'number') throw unavailable(ended.err || 'The server did not say how the command ended')
+  return { code, error: ended.err || undefined }
+}
+
+/** Joins the websockets of an operation to streams until it is over. */
+export async function runSession(
+  connection: Connection,
+  operation: Operation,
+  { interactive, streams }: { readonly interactive: boolean; readonly streams: ExecStreams },
+): Promise<Operation> {
   const secrets = (operation.metadata?.['fds'] ?? {}) as Readonly<Record<string, string>>
 
   const open = async (descriptor: string): Promise<WebSocket> => {
     const secret = secrets[descriptor]
-    if (secret === undefined) throw unavailable(`The server offers no websocket "${descriptor}" for the command`)
+    if (secret === undefined) throw unavailable(`The server offers no websocket "${descriptor}" for the session`)
     return await openWebSocket(connection, path`/1.0/operations/${operation.id}/websocket`, { secret })
   }
-  const [control, ...sockets] = await Promise.all(
-    ['control', ...(post.interactive ? ['0'] : ['0', '1', '2'])].map(open),
-  )
+  const [control, ...sockets] = await Promise.all(['control', ...(interactive ? ['0'] : ['0', '1', '2'])].map(open))
   const [input, output = input, errors] = sockets
   if (control === undefined || input === undefined || output === undefined) throw unavailable('No websockets')
 
   streams.onStart?.(controlOver(control))
   void drain(control)
-  void feed(input, streams.input, post.interactive)
+  void feed(input, streams.input, interactive)
   const flowing = Promise.all([
     flow(output, streams.output),
     ...(errors === undefined ? [] : [flow(errors, streams.errors), drain(input)]),
@@ -75,12 +86,13 @@ export async function execInstance(
   flowing.catch(() => {})
 
   try {
-    const ended = await awaitEnd(connection, operation.id)
-    const code = ended.metadata?.['return']
-    if (typeof code !== 'number') throw unavailable(ended.err || 'The server did not say how the command ended')
-
-    await flowing
-    return { code, error: ended.err || undefined }
+    const ended = await Promise.race([
+      awaitEnd(connection, operation.id),
+      streams.detached ?? new Promise<never>(() => {}),
+    ])
+    if (ended === undefined) return operation
+    if (typeof ended.metadata?.['return'] === 'number' || !ended.err) await flowing
+    return ended
   } finally {
     for (const socket of [control, input, output, errors]) socket?.close()
   }

@@ -21,6 +21,7 @@ import { logToEvents } from '#events/logging.ts'
 import type { Images } from '#images/images.ts'
 import { InstanceCommit } from '#instances/commit.ts'
 import { Plan } from '#instances/container-plan.ts'
+import { Consoles } from '#instances/consoles.ts'
 import { CpuPins } from '#instances/cpu-pins.ts'
 import { DeviceSet } from '#instances/device-set.ts'
 import { instanceKeys } from '#instances/features/all.ts'
@@ -223,8 +224,7 @@ function makeInstances(
     find: (project, name) => (commit.has(project, name) ? commit.expand(commit.get(project, name).value) : undefined),
     openImage: (project, fingerprint) => openGuestImage(options.images, project, fingerprint),
   })
-  const changed: GuestSockets['changed'] = (before, after) => guestApi.changed(before, after)
-  const liveUpdate = new LiveUpdate({ commit, devices, runtime, plan, context, changed })
+  const liveUpdate = new LiveUpdate({ commit, devices, runtime, plan, context, changed: guestApi.changed })
   const files = new InstanceFiles({ commit, runtime, mounts: pools, guestFiles: host.guestFiles, locks })
   const common = { commit, devices, files, guestApi, runtime, events, locks, log }
   const lifecycle: Lifecycle = new Lifecycle({
@@ -250,6 +250,7 @@ function makeInstances(
     lifecycle,
     instances,
     runtime,
+    consoles: new Consoles(runtime),
     logs: new InstanceLogs(join(directory, 'logs')),
     readState: async (record: InstanceRecord) =>
       await readState(commit.expand(record), { runtime, volumes: pools, namespaceLinks: host.namespaceLinks, log }),

@@ -88,7 +88,7 @@ export class GuestSockets implements GuestApi {
   }
 
   /** Tells the guest of a change of its instance. */
-  changed(before: Expanded, after: Expanded): void {
+  readonly changed = (before: Expanded, after: Expanded): void => {
     const { project, name } = after.record
     const guest = this.#guests.get(runtimeName(project, name))
     if (!guest) return

@@ -19,7 +19,11 @@ async function open(
   const runtime = new FakeRuntime({ programs })
   await runtime.start({ name: 'c1', config: [] })
   const exec = { name: 'c1', command: words, env: {}, uid: 0, gid: 0, cwd: '/', streams }
-  const session = new ExecSession({ runtime, exec, connectWithin: 500 })
+  const session = new ExecSession({
+    terminal: streams !== 'pipes',
+    start: () => runtime.exec(exec),
+    connectWithin: 500,
+  })
 
   const server = createServer().listen(0, '127.0.0.1')
   const websockets = new WebSocketServer({ noServer: true })

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import { badRequest, forbidden } from '#base/failure.ts'
 import { newSecret } from '#base/id.ts'
-import type { ExecOptions, ExecProcess, Runtime } from '#lxc/runtime.ts'
+import type { ExecProcess } from '#lxc/runtime.ts'
 import { decode } from '#schema/decode.ts'
 import { InstanceExecControl } from '#schema/instance.ts'
 
@@ -12,9 +12,10 @@ import { InstanceExecControl } from '#schema/instance.ts'
 type Channel = '0' | '1' | '2' | 'control'
 
 export interface ExecSessionOptions {
-  readonly runtime: Runtime
-  /** `streams` is `pipes` or a terminal. */
-  readonly exec: ExecOptions
+  /** Whether the streams are those of a terminal, and not three of their own. */
+  readonly terminal: boolean
+  /** Starts what the session is with. */
+  readonly start: () => Promise<ExecProcess>
   /** Milliseconds a client has to connect. */
   readonly connectWithin?: number
 }
@@ -48,8 +49,7 @@ export class ExecSession {
 
   constructor(options: ExecSessionOptions) {
     this.#options = options
-    const channels: readonly Channel[] =
-      options.exec.streams === 'pipes' ? ['0', '1', '2', 'control'] : ['0', 'control']
+    const channels: readonly Channel[] = options.terminal ? ['0', 'control'] : ['0', '1', '2', 'control']
     const secrets = channels.map((channel) => [channel, newSecret()] as const)
     this.secrets = Object.fromEntries(secrets)
     this.#unused = new Map(secrets.map(([channel, secret]) => [channel, digest(secret)]))
@@ -79,7 +79,7 @@ export class ExecSession {
   async run(): Promise<number> {
     try {
       await this.#clientReady()
-      const process = await this.#options.runtime.exec(this.#options.exec)
+      const process = await this.#options.start()
       this.#process = process
       if (this.#size) process.resize(this.#size.width, this.#size.height)
       this.#takeInput(process)

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rm, truncate } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -44,6 +44,27 @@ export class InstanceLogs {
   async delete(instance: string, name: string): Promise<void> {
     if (name === 'lxc.log' || name === 'lxc.conf') throw badRequest('lxc.log and lxc.conf may not be deleted')
     await rm(await this.#find(instance, name)).catch(missing)
+  }
+
+  /** What was written to the console; nothing where there is no log. liblxc bounds how much that is. */
+  async readConsole(instance: string): Promise<Buffer> {
+    try {
+      return await readFile(this.#console(instance))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0)
+      throw error
+    }
+  }
+
+  /** Empties the console's log, which liblxc goes on to write to. */
+  async clearConsole(instance: string): Promise<void> {
+    await truncate(this.#console(instance), 0).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+  }
+
+  #console(instance: string): string {
+    return join(this.#directory, instance, 'console.log')
   }
 
   /** A name is only ever looked up among those that are there. */

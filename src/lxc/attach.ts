@@ -174,7 +174,7 @@ function openPipes(owner: Owner): Streams {
 }
 
 /** What a terminal's other end writes. The kernel says EIO once nobody has that end open any more. */
-function untilHangUp(terminal: ReadStream): Readable {
+export function untilHangUp(terminal: ReadStream): Readable {
   const output = new Readable({
     read: () => terminal.resume(),
     destroy: (error, done) => {
@@ -259,7 +259,7 @@ function toExecProcess({ pid, exit }: Launched, { stdin, stdout, stderr, termina
 }
 
 /** Does what fails where a process has ended, or has not yet made its own process group. */
-function unlessGone(act: () => unknown): void {
+export function unlessGone(act: () => unknown): void {
   try {
     act()
   } catch (error) {

@@ -154,6 +154,11 @@ export class FakeRuntime implements Runtime {
     return Promise.resolve(process)
   }
 
+  /** What is typed comes back. */
+  console(name: string, size: { readonly width: number; readonly height: number }): Promise<ExecProcess> {
+    return this.exec({ name, command: ['cat'], env: {}, uid: 0, gid: 0, cwd: '/', streams: size })
+  }
+
   onStopped(listener: (name: string, target: StopTarget) => void): void {
     this.#listener = listener
   }

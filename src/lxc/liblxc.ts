@@ -10,6 +10,7 @@ import { isAlive, sendSignal, statusField, waitForEnd } from '#host/processes.ts
 import type { Run } from '#host/run.ts'
 import { keepDescriptors } from '#host/syscalls-process.ts'
 import { attach } from './attach.ts'
+import { connectConsole } from './console.ts'
 import { ContainerCgroups } from './container-cgroups.ts'
 import { liblxcFeatures, liblxcVersion } from './features.ts'
 import { formatLxcConfig, quoteHookArgument } from './lxc-config.ts'
@@ -287,6 +288,11 @@ export class Liblxc implements Runtime {
     const container = this.#running(options.name)
     const configFile = join(this.#logs(options.name), 'lxc.conf')
     return attach(options, { lxcpath: this.#lxcpath, configFile, init: container.init.pid, log: this.#log })
+  }
+
+  async console(name: string, size: { readonly width: number; readonly height: number }): Promise<ExecProcess> {
+    this.#running(name)
+    return await connectConsole(name, this.#lxcpath, size)
   }
 
   onStopped(listener: (name: string, target: StopTarget) => void): void {

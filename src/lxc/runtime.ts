@@ -73,6 +73,11 @@ export interface Runtime {
   /** Runs a command. Throws a Failure where the container does not run. */
   exec(options: ExecOptions): Promise<ExecProcess>
   /**
+   * Connects to the console of a running container, at most one at a time. The process is the connection: it ends when
+   * the container does, and any signal ends it.
+   */
+  console(name: string, size: { readonly width: number; readonly height: number }): Promise<ExecProcess>
+  /**
    * Where the control groups of a running container are, by controller (`memory`, `pids`, …); the version 2 group is
    * also there as `unified`. Empty where it does not run.
    */

@@ -136,6 +136,7 @@ export const InstanceConsolePost = Type.Object(
     width: Type.Integer({ minimum: 0, maximum: 65_535 }),
     height: Type.Integer({ minimum: 0, maximum: 65_535 }),
     type: Type.String({ description: 'console or vga' }),
+    force: Type.Boolean({ description: 'Whether to disconnect who is connected' }),
   },
   { title: 'InstanceConsolePost' },
 )

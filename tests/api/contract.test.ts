@@ -160,6 +160,13 @@ test('commands and logs', async () => {
   assert.equal((await daemon.call('GET', output)).body, 'hello\n')
   await daemon.ok('DELETE', output)
 
+  const terminal = { width: 80, height: 24, type: 'console' }
+  const { status, body: shown } = await daemon.call('POST', '/1.0/instances/c1/console', { body: terminal })
+  assert.deepEqual([status, Object.keys(shown.metadata.metadata.fds)], [202, ['0', 'control']])
+  assert.equal((await daemon.call('GET', '/1.0/instances/c1/console')).body, '')
+  await daemon.ok('DELETE', '/1.0/instances/c1/console')
+  assert.match((await daemon.refused('POST', '/1.0/instances/c1/console', { body: { type: 'x' } })).error, /type "x"/)
+
   const url = '/1.0/instances/c1/files?path=/a'
   await daemon.ok('POST', url, { body: Buffer.from('text'), headers: { 'x-lxd-mode': '0600' } })
   assert.equal((await daemon.call('GET', url)).body, 'text')

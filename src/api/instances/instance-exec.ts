@@ -72,7 +72,10 @@ function checkRunning({ runtime }: Services, name: string): void {
 
 const startSession: Start = ({ runtime, operations }, { body, exec, common }) => {
   const terminal = { width: body.width || 80, height: body.height || 25 }
-  const session = new ExecSession({ runtime, exec: { ...exec, streams: body.interactive ? terminal : 'pipes' } })
+  const session = new ExecSession({
+    terminal: body.interactive,
+    start: () => runtime.exec({ ...exec, streams: body.interactive ? terminal : 'pipes' }),
+  })
   return operations.start({
     ...common,
     metadata: { command: body.command, environment: exec.env, interactive: body.interactive },

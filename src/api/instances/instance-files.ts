@@ -64,7 +64,7 @@ async function withFiles<T>(
 function explained(error: unknown): unknown {
   if (!(error instanceof SftpError)) return error
   const message = error.message.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+ '[^]*$/, '')
-  if (error.code === 'ENOENT') return notFound('File not found')
+  if (error.code === 'ENOENT') return notFound('Not Found')
   if (error.code === 'EACCES' || error.code === 'EPERM') return forbidden(`Cannot use the file: ${message}`)
   return new Failure(kindOfCode[error.code ?? ''] ?? 'bad-request', `Cannot use the file: ${message}`)
 }

@@ -1,23 +1,9 @@
 import { badRequest } from '#base/failure.ts'
-import { execInstance, type ExecControl } from '#client/exec.ts'
+import { execInstance } from '#client/exec.ts'
 
 import { command, numberFlag, switchFlag, textFlag, textsFlag } from '../command.ts'
 import type { Surroundings } from '../surroundings.ts'
-
-/** Signals that are passed on to the command, by their Linux numbers. */
-const SIGNALS = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGABRT: 6,
-  SIGUSR1: 10,
-  SIGUSR2: 12,
-  SIGTERM: 15,
-  SIGCONT: 18,
-  SIGTSTP: 20,
-  SIGTTIN: 21,
-  SIGTTOU: 22,
-} as const satisfies Partial<Record<NodeJS.Signals, number>>
+import { passOn, readInput, send } from './terminal.ts'
 
 export const exec = command({
   name: 'exec',
@@ -92,31 +78,3 @@ function splitPair(text: string): [name: string, value: string] {
 
 // eslint-disable-next-line require-yield -- there is nothing to yield
 async function* nothing(): AsyncGenerator<Uint8Array> {}
-
-/** Standard input; on a terminal every key goes to the command as it is pressed, until `scope` ends. */
-function readInput(interactive: boolean, at: Surroundings, scope: DisposableStack): AsyncIterable<Uint8Array> {
-  const input = at.input()
-  if (interactive && at.terminal.stdin) {
-    input.setRawMode(true)
-    // Node leaves the terminal to put a carriage return before each line feed,
-    // as if what comes did not come from a terminal already. Where there is no
-    // stty to tell it otherwise, lines still look right.
-    void at.runOnTerminal('stty', ['-opost']).catch(() => {})
-    scope.defer(() => void input.setRawMode(false))
-  }
-  return input
-}
-
-function passOn(control: ExecControl, interactive: boolean, at: Surroundings): Disposable {
-  const scope = new DisposableStack()
-  const names = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]
-  scope.use(at.onSignals(names, (name) => control.signal(SIGNALS[name as keyof typeof SIGNALS])))
-  if (interactive && at.terminal.stdout) {
-    scope.use(at.onResize(({ columns, rows }) => control.resize(columns, rows)))
-  }
-  return scope
-}
-
-async function send(to: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
-  if (!to.write(bytes)) await new Promise<void>((resolve) => void to.once('drain', resolve))
-}
