@@ -1,7 +1,14 @@
 import { closeSync, openSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ReadStream } from 'node:tty'
 import { launch } from '#host/launch.ts'
-import { openTerminal, resizeTerminal, signalFirstThread } from '#host/syscalls-process.ts'
+import {
+  makeTerminalRaw,
+  openTerminal,
+  postprocesses,
+  resizeTerminal,
+  signalFirstThread,
+} from '#host/syscalls-process.ts'
 import { unlessGone, untilHangUp } from './attach.ts'
 import type { ExecProcess } from './runtime.ts'
 
@@ -30,6 +37,9 @@ export async function connectConsole(
     })
     let ended = false
     void exit.then(() => (ended = true))
+    // It has line breaks changed here, as the console inside has done already.
+    while (!ended && !postprocesses(master)) await delay(1)
+    if (!ended) makeTerminalRaw(master)
     const end = () => {
       if (!ended) unlessGone(() => process.kill(pid, 'SIGKILL'))
     }
