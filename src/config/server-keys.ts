@@ -70,5 +70,10 @@ export const serverKeys = {
     default: 'false',
     live: true,
   }),
+  'instances.privileged': bool({
+    doc: 'Whether containers may have `security.privileged`. Not in LXD.\n\nWhere they may not, none is made, changed to be so or started; those that run already run on until they stop.',
+    default: 'true',
+    live: true,
+  }),
   'user.*': string({ doc: 'Free text for users and their tools.', live: true }),
 }

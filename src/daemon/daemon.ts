@@ -18,6 +18,7 @@ import { explain } from '#base/failure.ts'
 import type { Log } from '#base/log.ts'
 import { autostart, stopAll } from '#instances/autostart.ts'
 import { runtimeName } from '#instances/instance-name.ts'
+import { PrivilegedWarnings } from '#instances/privileged-warnings.ts'
 import { openSqliteStore } from '#store/sqlite.ts'
 import { makeDirectories } from './directories.ts'
 import type { Host } from './host.ts'
@@ -70,6 +71,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   if (options.descriptor === undefined) stack.defer(() => rm(socketOf(directory), { force: true }))
 
   await startParts(parts)
+  stack.use(new PrivilegedWarnings(parts)).look()
   stack.defer(() => stopParts(parts))
   stack.use(userSocket)
   await userSocket.start()

@@ -214,7 +214,8 @@ function makeInstances(
   const { runtime } = host
   const locks = new Locks()
   const kindOf = (config: Parameters<typeof findKind>[1]) => findKind(kinds, config)
-  const commit = new InstanceCommit({ store, policy, findKind: kindOf, profiles })
+  const allowsPrivileged = () => options.serverConfig.values()['instances.privileged']
+  const commit = new InstanceCommit({ store, policy, findKind: kindOf, profiles, allowsPrivileged })
   const devices = new DeviceSet({ findKind: kindOf, log })
   const plan = makePlan(commit, locks, host)
   const context: Plan['context'] = (expanded, map) => plan.context(expanded, map)

@@ -38,6 +38,7 @@ async function makeCommit() {
       expand: (_project, profiles, own) => expandLayers([...(profiles.length > 0 ? [profile] : []), own]),
     },
     findKind: (config) => findKind([disk, nic, none], config),
+    allowsPrivileged: () => true,
   })
   return { store, commit, projects }
 }

@@ -13,6 +13,7 @@ import type { Records, Stored } from '#store/records.ts'
 import type { Store } from '#store/store.ts'
 import { checkFeatures, instanceKeys } from './features/all.ts'
 import { checkInstanceName, runtimeName } from './instance-name.ts'
+import { isPrivileged } from './is-privileged.ts'
 
 /** An instance with what its profiles add. */
 export interface Expanded {
@@ -37,6 +38,8 @@ export interface InstanceCommitOptions {
   readonly policy: Pick<Policy, 'check' | 'commit'>
   readonly profiles: ProfileExpander
   readonly findKind: FindKind
+  /** Whether this server has privileged containers at all. */
+  readonly allowsPrivileged: () => boolean
 }
 
 /**
@@ -49,6 +52,7 @@ export class InstanceCommit {
   readonly #policy: InstanceCommitOptions['policy']
   readonly #profiles: ProfileExpander
   readonly #findKind: FindKind
+  readonly #allowsPrivileged: () => boolean
 
   constructor(options: InstanceCommitOptions) {
     this.#store = options.store
@@ -56,6 +60,7 @@ export class InstanceCommit {
     this.#policy = options.policy
     this.#profiles = options.profiles
     this.#findKind = options.findKind
+    this.#allowsPrivileged = options.allowsPrivileged
   }
 
   /** The record as it is now; throws a not-found Failure where there is none, or one only half made. */
@@ -198,12 +203,20 @@ export class InstanceCommit {
     return { ...proposed, architecture: parseArchitecture(proposed.architecture), config: withoutEmpty(config) }
   }
 
+  /** Throws a forbidden Failure for a privileged container where the server has none. */
+  checkPrivileged(config: Config): void {
+    if (isPrivileged(config) && !this.#allowsPrivileged()) {
+      throw forbidden('Privileged containers are forbidden on this server ("instances.privileged")')
+    }
+  }
+
   /** Throws a bad-request Failure for an instance that can not be what its expanded configuration says. */
   check(expanded: Expanded): void {
     const { record, config, devices } = expanded
     checkInstanceName(record.name)
     checkConfig('instance', instanceKeys, record.config)
     checkFeatures(config)
+    this.checkPrivileged(config)
     checkDevices(this.#findKind, devices, { owner: ownerOf(expanded), inProfile: false })
     const root = findRootDisk(devices)
     if (!root) throw badRequest('Invalid devices: no root device could be found (a disk with the path "/")')
@@ -225,7 +238,7 @@ export function ownerOf({ record, config, devices }: Expanded): DeviceOwner {
     project: record.project,
     name: record.name,
     runtimeName: runtimeName(record.project, record.name),
-    privileged: ['true', '1', 'yes', 'on'].includes((config['security.privileged'] ?? '').toLowerCase()),
+    privileged: isPrivileged(config),
     devices: devices as Readonly<Record<string, DeviceConfig>>,
   }
 }

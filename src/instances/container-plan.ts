@@ -75,6 +75,7 @@ export class Plan implements ContainerPlan {
    */
   async idmap({ record, config }: Expanded): Promise<ChosenIdMap> {
     const keys = readConfig({ ...security.keys, ...idmap.keys }, config) as unknown as IdKeys
+    this.#commit.checkPrivileged(config)
     if (keys['security.privileged']) return { map: [], volatile: notes([], 0), [Symbol.dispose]: () => {} }
     const runtimeAs = runtimeName(record.project, record.name)
     return await this.#locks.run('id maps', async () => {

@@ -13,6 +13,7 @@ import type { Stored } from '#store/records.ts'
 import type { Expanded, InstanceCommit } from './commit.ts'
 import type { DeviceSet } from './device-set.ts'
 import { checkInstanceName, newInstanceName, runtimeName } from './instance-name.ts'
+import { isPrivileged } from './is-privileged.ts'
 import { instanceUrl } from './lifecycle.ts'
 import type { Lifecycle, OpenFiles } from './lifecycle.ts'
 import type { LiveUpdate } from './live-update.ts'
@@ -169,7 +170,7 @@ export class Instances {
 
   #isolated(record: InstanceRecord): InstanceRecord {
     const { config } = this.#options.commit.expand(record)
-    if (config['security.idmap.isolated'] || isTrue(config['security.privileged'])) return record
+    if (config['security.idmap.isolated'] || isPrivileged(config)) return record
     if (!this.#options.isolateNew()) return record
     return { ...record, config: { ...record.config, 'security.idmap.isolated': 'true' } }
   }

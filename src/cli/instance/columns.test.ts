@@ -72,6 +72,7 @@ const shown: readonly (readonly [columns: string, header: readonly string[], cel
   ['tPS', ['TYPE', 'PROFILES', 'SNAPSHOTS'], ['CONTAINER (EPHEMERAL)', 'default\nweb', '1']],
   ['cl', ['CREATED AT', 'LAST USED AT'], ['2026/11/23 22:28 UTC', '']],
   ['mMDuNp', ['MEMORY USAGE', 'MEMORY USAGE%', 'DISK USAGE', 'CPU USAGE', 'PROCESSES', 'PID'], ['608.00KiB', '0.9%', '1.50MiB', '12s', '3', '42']], // prettier-ignore
+  ['r', ['PRIVILEGED'], ['NO']],
   ['fb', ['BASE IMAGE', 'STORAGE POOL'], ['743a4370cfab', 'fast']],
   ['user.owner', ['USER OWNER'], ['ann']],
   ['n,user.owner:WHO,limits.memory', ['NAME', 'WHO', 'LIMITS MEMORY'], ['c1', 'ann', '64MiB']],

@@ -3,6 +3,7 @@ import { parseSize } from '#base/size.ts'
 import type { InstanceFull } from '#client/instances.ts'
 
 import { formatBytes, formatTime } from '../format.ts'
+import { isPrivileged } from './is-privileged.ts'
 
 /** A column of a list of instances. */
 export interface Column {
@@ -38,6 +39,7 @@ const letters: Readonly<Record<string, Definition>> = {
   N: ['PROCESSES', processes, 'state'],
   p: ['PID', ({ state }) => (state && state.pid > 0 ? String(state.pid) : ''), 'state'],
   P: ['PROFILES', ({ profiles }) => (profiles ?? []).join('\n')],
+  r: ['PRIVILEGED', (instance) => (isPrivileged(instance) ? 'YES' : 'NO')],
   s: ['STATE', ({ status }) => status.toUpperCase()],
   S: ['SNAPSHOTS', ({ snapshots }) => String(snapshots?.length ?? 0), 'state'],
   t: ['TYPE', typeOf],

@@ -1,6 +1,7 @@
 import type { InstanceFull, InstanceInterface, InstanceState } from '#client/instances.ts'
 
 import { formatBytes, formatDecimalBytes, formatTime } from '../format.ts'
+import { isPrivileged } from './is-privileged.ts'
 import { renderTable } from '../table.ts'
 
 /** What `info` prints of an instance. */
@@ -10,6 +11,7 @@ export function describeInstance(instance: InstanceFull): string {
     `Name: ${instance.name}`,
     `Status: ${instance.status.toUpperCase()}`,
     `Type: ${instance.type}${instance.ephemeral ? ' (ephemeral)' : ''}`,
+    ...(isPrivileged(instance) ? ['Privileged: yes (root inside is root of the host)'] : []),
     `Architecture: ${instance.architecture}`,
     ...(instance.location === '' || instance.location === 'none' ? [] : [`Location: ${instance.location}`]),
     ...(state && state.pid !== 0 ? [`PID: ${state.pid}`] : []),

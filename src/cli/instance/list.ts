@@ -51,6 +51,7 @@ A filter is one of these; of several, an instance has to match all:
   N - Number of processes
   p - PID of the init process
   P - Profiles
+  r - Whether root inside is root of the host (privileged)
   s - State
   S - Number of snapshots
   t - Type (and whether it is ephemeral)
