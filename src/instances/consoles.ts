@@ -31,6 +31,8 @@ export class Consoles {
     this.#owners.set(name, mine)
     return new ExecSession({
       terminal: true,
+      // This is how LXD's client detaches.
+      endsWithControl: true,
       start: async () => {
         if (this.#owners.get(name) !== mine) throw badRequest('The console was taken over')
         const process = await this.#runtime.console(name, { width: width || 80, height: height || 25 })

@@ -16,6 +16,8 @@ export interface ExecSessionOptions {
   readonly terminal: boolean
   /** Starts what the session is with. */
   readonly start: () => Promise<ExecProcess>
+  /** Whether a client that closes the control channel leaves. */
+  readonly endsWithControl?: boolean
   /** Milliseconds a client has to connect. */
   readonly connectWithin?: number
 }
@@ -154,7 +156,8 @@ export class ExecSession {
     if (!this.#process) {
       if (channel !== 'control') this.#ready.reject(badRequest('Cannot run the command: the client has gone'))
     } else if (channel === '0' && stderr && !broken) stdin?.end()
-    else if (channel !== 'control' || broken) this.#hangUp(this.#process).catch(() => {})
+    else if (channel !== 'control' || broken || this.#options.endsWithControl)
+      this.#hangUp(this.#process).catch(() => {})
   }
 
   async #hangUp(process: ExecProcess): Promise<void> {

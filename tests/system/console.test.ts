@@ -81,7 +81,9 @@ test('a session with the console sees what is written, types, and is the only on
     return second.said.includes('to the second')
   })
   assert.doesNotMatch(first.said, /second/)
-  second.console.close()
+  // As LXD's client detaches.
+  second.control.close(1000)
+  await until(() => second.closed)
 
   // Once it has gone the console is free.
   let third = await connect()
