@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -284,4 +285,14 @@ test('a line noted elsewhere has to be in the log', async () => {
   const other = 'a'.repeat(64)
   assert.ok((await verifyDirectory(directory, { expected: { sequence: 1, hash: other } })).broken)
   assert.ok((await verifyDirectory(directory, { expected: { sequence: 99, hash } })).broken)
+})
+
+test('a daemon that is killed between two files goes on with a new one', async () => {
+  await write(3)
+  renameSync(file(), join(directory, 'audit-000000000000001.log'))
+  assert.equal((await verify()).broken, undefined)
+  await write(1)
+  assert.deepEqual(events(), ['daemon-started', 'request', 'daemon-stopped'])
+  const { broken, lines } = await verify()
+  assert.deepEqual([broken, lines], [undefined, 8])
 })
