@@ -18,11 +18,12 @@ export function profileUsers(options: {
   return {
     check: (record, expanded) => commit.check({ record, ...expanded }),
 
-    async apply({ project, name }, { before, after }, undo) {
+    async apply({ project, name }, change, undo) {
       using _ = await locks.take(runtimeName(project, name))
       // Deleted meanwhile: it has nothing to say any more.
       if (!commit.has(project, name)) return
       const { value: record } = await commit.complete(project, name)
+      const { before, after } = change(record)
       await liveUpdate.apply({ record, ...before }, { record, ...after }, undo)
     },
 

@@ -71,7 +71,8 @@ function makeUsers(instances: ReturnType<typeof instanceRecords>) {
       asked.push(`check ${name} ${config['limits.cpu']}`)
       if (name === users.refuses) throw badRequest('Not me')
     },
-    async apply({ name }, { before, after }, undo) {
+    async apply({ project, name }, change, undo) {
+      const { before, after } = change(instances.get(project, name)!.value)
       undo.add(name, () => asked.push(`undo ${name}`))
       asked.push(`apply ${name} ${before.config['limits.cpu']} ${after.config['limits.cpu']}`)
       if (name === users.fails) throw new Error('Broken')

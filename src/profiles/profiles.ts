@@ -26,8 +26,15 @@ export interface ProfileInput {
 export interface ProfileUsers {
   /** Throws a Failure where the instance can not be what `expanded` says. Must not act. */
   check(instance: InstanceRecord, expanded: Layer): void
-  /** Takes a change of the expanded configuration over to the instance, if it runs. */
-  apply(instance: InstanceRecord, change: { readonly before: Layer; readonly after: Layer }, undo: Undo): Promise<void>
+  /**
+   * Takes a change of a profile over to the instance, if it runs: `change` gives the expanded configuration before and
+   * after it, of the instance as it is by then.
+   */
+  apply(
+    instance: Pick<InstanceRecord, 'project' | 'name'>,
+    change: (now: InstanceRecord) => { readonly before: Layer; readonly after: Layer },
+    undo: Undo,
+  ): Promise<void>
   /** The write that makes an instance name these profiles, and what must hold for it. */
   rename(instance: Stored<InstanceRecord>, profiles: readonly string[]): { change: Change; compare: Compare }
 }
@@ -246,9 +253,10 @@ export class Profiles {
     undo.add(`the change of profile "${old.name}"`, () =>
       policy.commit({ profile: old }, [this.#records.put(old, old.project, old.name)]),
     )
+    const change = (now: InstanceRecord) => ({ before: this.#expand(now, old), after: this.#expand(now, after) })
     for (const { value } of users) {
       try {
-        await this.#users?.apply(value, { before: this.#expand(value, old), after: this.#expand(value, after) }, undo)
+        await this.#users?.apply(value, change, undo)
       } catch (cause) {
         const message = `Cannot change profile "${old.name}" for ${whoseOf(value, old)}`
         throw new Failure(kindOf(cause), message, { cause })
