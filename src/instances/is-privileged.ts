@@ -1,8 +1,9 @@
 import type { Config } from '#config/config.ts'
-import { parseBool } from '#config/key.ts'
 
-/** Whether a container with this configuration, profiles included, has no user namespace. */
+/**
+ * Whether a container with this configuration, profiles included, has no user namespace. May be asked of a configuration
+ * that has not been checked yet: a value that is none is refused there.
+ */
 export function isPrivileged(config: Config): boolean {
-  const value = config['security.privileged']
-  return value !== undefined && value !== '' && parseBool(value)
+  return ['true', '1', 'yes', 'on'].includes((config['security.privileged'] ?? '').toLowerCase())
 }
