@@ -223,6 +223,7 @@ const attempts: Readonly<Record<string, Readonly<Record<string, Attempt>>>> = {
 /** Routes that write nothing that restrictions are about, and why. */
 const harmless: Readonly<Record<string, string>> = {
   'POST /1.0/instances/{name}/exec': 'runs a command',
+  'POST /1.0/instances/{name}/console': 'shows a terminal',
   'POST /1.0/instances/{name}/files': 'writes into a root file system',
   'PUT /1.0/instances/{name}/state': 'starts and stops',
   'PUT /1.0/instances': 'starts and stops',

@@ -54,6 +54,8 @@ const shapes = [...methods.flatMap((method) => [method?.body, method?.reply]), .
 
 /** Fields that are not of LXD's types, or that we have none of, and why. */
 const differences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // Ours: takes the console over from whoever has it.
+  InstanceConsolePost: { force: 'b' },
   // Null, as there are no networks of OVN.
   NetworkState: { ovn: 'any' },
   // Read by a program of NVIDIA's that we don't run.
