@@ -32,6 +32,10 @@ export const serverKeys = {
     default: 'false',
     live: true,
   }),
+  'core.host_hardening': bool({
+    doc: 'Whether the daemon, when it starts, keeps files of the kernel to root that tell containers of each other: `/proc/sched_debug` and `/sys/kernel/slab`. Not in LXD.\n\nThey stay as they are when the key is turned off.',
+    default: 'true',
+  }),
   ...listenerKeys,
   ...oidcKeys,
   ...trustKeys,

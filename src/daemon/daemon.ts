@@ -70,6 +70,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   stack.use(watchTrust(parts, api))
   if (options.descriptor === undefined) stack.defer(() => rm(socketOf(directory), { force: true }))
 
+  await harden(host, parts)
   await startParts(parts)
   stack.use(new PrivilegedWarnings(parts)).look()
   stack.defer(() => stopParts(parts))
@@ -142,6 +143,15 @@ async function serve(options: DaemonOptions, parts: Parts, services: Services, r
   const where = descriptor === undefined ? { path: socketOf(directory), gid, mode: 0o660 } : { descriptor }
   const userSocket = new UserSocket({ api, users: localUsers, store, log, path: join(directory, 'unix.socket.user') })
   return { api, userSocket, local: await listenUnix(api, { door: 'unix', ...where }) }
+}
+
+/** Before anything runs that could read what is taken away. */
+async function harden(host: Host, { serverConfig, warnings }: Parts): Promise<void> {
+  if (!serverConfig.values()['core.host_hardening']) return
+  const failed = await host.harden()
+  if (failed.length === 0) return
+  const message = `Containers can read of each other in ${failed.map(({ path, error }) => `${path} (${error})`).join(', ')}`
+  warnings.raise({ type: 'Host is not hardened', message })
 }
 
 /** Brings the host in line with the store: what a crash left half made goes, what runs is taken up. */

@@ -4,6 +4,7 @@ import { findAccount } from '#host/accounts.ts'
 import { hostDaemons } from '#host/daemons.ts'
 import { hostDeviceNodes } from '#host/device-nodes.ts'
 import { releaseDhcp } from '#host/dhcp-release.ts'
+import { hardenHost } from '#host/hardening.ts'
 import { readKernelFeatures } from '#host/kernel-features.ts'
 import { hostLinks } from '#host/links.ts'
 import { realMounts } from '#host/mounts.ts'
@@ -39,6 +40,7 @@ export async function realHost(options: { readonly directory: string; readonly l
     links: hostLinks(),
     namespaceLinks,
     sysctls: hostSysctls,
+    harden: () => hardenHost(),
     subordinateIds: hostSubordinateIds,
     nft: hostNft(),
     daemons: hostDaemons(),

@@ -23,6 +23,7 @@ export const warningTypes = {
   'API does not listen': 'high',
   'API listens on a wildcard address': 'low',
   'Trust password is in use': 'moderate',
+  'Host is not hardened': 'moderate',
   'Instance is privileged': 'moderate',
   'Audit log cannot be written': 'high',
   'Audit log has been changed': 'high',

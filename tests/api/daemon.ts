@@ -41,6 +41,7 @@ export function fakeHost(directory: string) {
     links: new FakeLinks(),
     namespaceLinks: { read: async () => [], close: () => {} },
     sysctls: new FakeSysctls(),
+    harden: (): ReturnType<Host['harden']> => Promise.resolve([]),
     subordinateIds: (() =>
       Promise.resolve({ uid: 'root:100000:10000001', gid: 'root:100000:10000001' })) as SubordinateIds,
     nft: new FakeNft(),

@@ -76,3 +76,23 @@ test('an instance that does not start with the daemon is warned of', async () =>
     break
   }
 })
+
+test('what of the host cannot be hardened is warned of, and nothing is tried where the key says so', async () => {
+  let tried = 0
+  daemon.host.harden = () => {
+    tried++
+    return Promise.resolve([{ path: '/proc/sched_debug', error: 'EROFS: read-only file system' }])
+  }
+  const statuses = async () => {
+    await daemon.close()
+    await daemon.open()
+    const found = (await daemon.ok('GET', '/1.0/warnings?recursion=1')) as readonly Readonly<Record<string, string>>[]
+    return found
+      .filter((one) => one['type'] === 'Host is not hardened')
+      .map((one) => [one['status'], one['last_message']?.includes('/proc/sched_debug (EROFS')])
+  }
+  assert.deepEqual(await statuses(), [['new', true]])
+  await daemon.ok('PATCH', '/1.0', { body: { config: { 'core.host_hardening': 'false' } } })
+  assert.deepEqual(await statuses(), [['resolved', true]])
+  assert.equal(tried, 1)
+})
