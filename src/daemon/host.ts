@@ -5,6 +5,7 @@ import { hostDaemons } from '#host/daemons.ts'
 import { hostDeviceNodes } from '#host/device-nodes.ts'
 import { releaseDhcp } from '#host/dhcp-release.ts'
 import { hardenHost } from '#host/hardening.ts'
+import { hostBackgroundPrograms } from '#host/background-process.ts'
 import { readKernelFeatures } from '#host/kernel-features.ts'
 import { hostLinks } from '#host/links.ts'
 import { realMounts } from '#host/mounts.ts'
@@ -44,6 +45,7 @@ export async function realHost(options: { readonly directory: string; readonly l
     subordinateIds: hostSubordinateIds,
     nft: hostNft(),
     daemons: hostDaemons(),
+    programs: hostBackgroundPrograms,
     releaseDhcp,
     account: await findAccount(run, ['lxd', 'nobody']),
     mounts,

@@ -5,12 +5,14 @@ import type { DiskParts } from './disk.ts'
 import { nicBridged } from './nic-bridged.ts'
 import type { BridgedParts } from './nic-bridged.ts'
 import { none } from './none.ts'
+import { proxy } from './proxy.ts'
+import type { ProxyParts } from './proxy.ts'
 import { unixBlock, unixChar } from './unix.ts'
 import type { UnixParts } from './unix.ts'
 
 /** Every kind of device. What a kind needs of the daemon's parts is handed to its factory here. */
-export function deviceKinds(parts: BridgedParts & DiskParts & UnixParts): readonly DeviceKind[] {
-  return [disk(parts), nicBridged(parts), none, unixBlock(parts), unixChar(parts)]
+export function deviceKinds(parts: BridgedParts & DiskParts & ProxyParts & UnixParts): readonly DeviceKind[] {
+  return [disk(parts), nicBridged(parts), none, proxy(parts), unixBlock(parts), unixChar(parts)]
 }
 
 /** The key that tells the kinds of one type apart. */

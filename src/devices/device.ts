@@ -80,6 +80,8 @@ export interface DeviceKind extends DeviceKindPolicy {
   /** The volatile keys that `start` gives and that mean nothing once the instance has stopped. */
   readonly transient?: readonly string[]
   start(context: DeviceContext, undo: Undo): Promise<DeviceStart>
+  /** Does what needs a container that runs, once one does that was started with the device: `pid` is set. */
+  started?(context: DeviceContext, undo: Undo): Promise<void>
   stop(context: DeviceContext): Promise<void>
   /** Takes back what outlives a stop, when the device or its instance is removed. */
   remove?(context: DeviceContext): Promise<void>

@@ -38,7 +38,7 @@ function path({ family, name }: ChainName): string {
 }
 
 function priority({ type, hook, order }: Chain): string {
-  const base = type === 'filter' ? 'filter' : hook === 'prerouting' ? 'dstnat' : 'srcnat'
+  const base = type === 'filter' ? 'filter' : hook === 'prerouting' ? 'dstnat' : hook === 'output' ? '-100' : 'srcnat'
   return order === 0 ? base : `${base} ${order < 0 ? '-' : '+'} ${Math.abs(order)}`
 }
 
@@ -53,6 +53,7 @@ function matchText(match: Match): string {
   if ('source' in match) return `${network(match.source, 'saddr')}`
   if ('destination' in match) return `${network(match.destination, 'daddr')}`
   if ('notDestination' in match) return `${network(match.notDestination, 'daddr !=')}`
+  if ('local' in match) return 'fib daddr type local'
   if ('icmp' in match) return `icmp type ${words(match.icmp)}`
   if ('icmpv6' in match) return `icmpv6 type ${words(match.icmpv6)}`
   if ('sourcePort' in match) return `${match.protocol} sport ${port(match.sourcePort)}`
@@ -69,6 +70,10 @@ function verdictText(verdict: Verdict): string {
       return verdict.family === 4 ? 'reject with icmp port-unreachable' : 'reject with icmpv6 port-unreachable'
     case 'snat':
       return `snat ${isIPv4(verdict.to) ? 'ip' : 'ip6'} to ${address(verdict.to)}`
+    case 'dnat':
+      return isIPv4(verdict.to)
+        ? `dnat ip to ${address(verdict.to)}:${port(verdict.port)}`
+        : `dnat ip6 to [${address(verdict.to)}]:${port(verdict.port)}`
   }
 }
 

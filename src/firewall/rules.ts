@@ -15,6 +15,8 @@ export type Match =
   | { readonly notDestination: string }
   | { readonly protocol: 'tcp' | 'udp'; readonly sourcePort: number }
   | { readonly protocol: 'tcp' | 'udp'; readonly destinationPort: number }
+  /** The destination is an address of the host itself. */
+  | { readonly local: true }
   | { readonly icmp: readonly string[] }
   | { readonly icmpv6: readonly string[] }
 
@@ -26,6 +28,8 @@ export type Verdict =
   | { readonly do: 'masquerade' }
   /** Source NAT to this address. */
   | { readonly do: 'snat'; readonly to: string }
+  /** Destination NAT to this address and port. */
+  | { readonly do: 'dnat'; readonly to: string; readonly port: number }
 
 export interface Rule {
   readonly match: readonly Match[]

@@ -322,6 +322,18 @@ export function withCredentials<T>(
   }
 }
 
+/** Leaves this thread these capabilities and no others, for good. */
+export function keepCapabilities(kept: readonly number[]): void {
+  let mask = 0n
+  for (const capability of kept) mask |= 1n << BigInt(capability)
+  const sets = Buffer.alloc(24)
+  for (const at of [0, 4]) {
+    sets.writeUInt32LE(Number(mask & 0xffffffffn), at)
+    sets.writeUInt32LE(Number(mask >> 32n), at + 12)
+  }
+  capsetCall(capabilityHeader(), sets)
+}
+
 /** These calls do not tell whether they worked: both answer the id from before. An id of -1 changes nothing. */
 function changeTo(call: Syscall, id: number): void {
   call(id)
@@ -339,4 +351,11 @@ const cloneNewNs = 0x20000
 export function enterMountNamespace(namespace: number): void {
   unshareCall(cloneFs)
   setnsCall(namespace, cloneNewNs)
+}
+
+const cloneNewNet = 0x40000000
+
+/** Moves this thread into another network namespace: sockets it makes from now on are there. */
+export function enterNetworkNamespace(namespace: number): void {
+  setnsCall(namespace, cloneNewNet)
 }

@@ -50,6 +50,14 @@ export class DeviceSet {
     return { lxc, volatile }
   }
 
+  /** Does what devices need a running instance for, right after it was started with them. */
+  async started(expanded: Expanded, live: Live, undo: Undo): Promise<void> {
+    for (const device of ordered(expanded)) {
+      const context = this.#context(expanded, device, live)
+      await this.#findKind(context.config).started?.(context, undo)
+    }
+  }
+
   /** Stops all devices, the last first. One that fails is logged, and the others are stopped still. */
   async stop(expanded: Expanded, live: Live): Promise<void> {
     for (const device of ordered(expanded).reverse()) {

@@ -155,8 +155,9 @@ export class Lifecycle {
     const started = await devices.start(expanded, { idmap: map }, undo)
     const rootfs: LxcItem[] = [['lxc.rootfs.path', mounted.rootfs], ...mounted.lxc]
     const config = [...plan.lxc(expanded, map), ...rootfs, ...guestMount(guestDirectory), ...started.lxc]
-    await runtime.start({ name: runtimeAs, config, seccomp: plan.seccomp(expanded) })
+    const pid = await runtime.start({ name: runtimeAs, config, seccomp: plan.seccomp(expanded) })
     undo.add('stop the container', () => runtime.kill(runtimeAs))
+    await devices.started(expanded, { idmap: map, pid }, undo)
 
     await commit.note(project, name, {
       volatile: { ...volatile, ...started.volatile, 'volatile.last_state.power': 'RUNNING' },

@@ -11,6 +11,7 @@ import type { Host } from '#daemon/host.ts'
 import { FakeGuestFiles } from '#guest/fake-guest-files.ts'
 import { FakeDaemons } from '#host/fake-daemons.ts'
 import { FakeDeviceNodes } from '#host/fake-device-nodes.ts'
+import { FakeBackgroundPrograms } from '#host/fake-background-process.ts'
 import { FakeLinks } from '#host/fake-links.ts'
 import { FakeNft } from '#host/nft.ts'
 import { run } from '#host/run.ts'
@@ -46,6 +47,7 @@ export function fakeHost(directory: string) {
       Promise.resolve({ uid: 'root:100000:10000001', gid: 'root:100000:10000001' })) as SubordinateIds,
     nft: new FakeNft(),
     daemons: new FakeDaemons(),
+    programs: new FakeBackgroundPrograms(),
     releaseDhcp: async () => {},
     account: { user: 'lxd', group: 'lxd' },
     mounts: without<Host['mounts']>('mounts'),

@@ -121,6 +121,11 @@ const cases: readonly Case[] = [
     says: /Unix block devices are forbidden/,
   },
   {
+    key: 'restricted.devices.proxy',
+    forbidden: device({ type: 'proxy', listen: 'unix:@a', connect: 'unix:@b' }),
+    says: /Proxy devices are forbidden/,
+  },
+  {
     key: 'restricted.networks.access',
     rules: { 'restricted.networks.access': 'br1' },
     needed: { devices: { y: { type: 'nic', network: 'br1', name: 'eth9' } } },
@@ -312,7 +317,7 @@ test('every restriction is tried here, or what it restricts is not there', () =>
   assert.deepEqual(left, [], 'these need a case')
 })
 
-const missingDevices = ['gpu', 'infiniband', 'pci', 'proxy', 'unix-hotplug', 'usb']
+const missingDevices = ['gpu', 'infiniband', 'pci', 'unix-hotplug', 'usb']
 
 let daemon: TestDaemon
 before(async () => {

@@ -1,0 +1,17 @@
+import type { BackgroundProgram, BackgroundPrograms } from './background-process.ts'
+
+/** {@link BackgroundPrograms} in memory, for tests. */
+export class FakeBackgroundPrograms implements BackgroundPrograms {
+  readonly running = new Map<string, BackgroundProgram>()
+  /** Thrown by every start. */
+  failure: Error | undefined
+
+  async start(program: BackgroundProgram): Promise<void> {
+    if (this.failure) throw this.failure
+    this.running.set(program.mark, program)
+  }
+
+  async stop(mark: string): Promise<void> {
+    this.running.delete(mark)
+  }
+}
