@@ -89,9 +89,9 @@ test('a block device is there, and what was not given can not be had', () => {
 })
 
 test('a node on a disk of the host opens nothing that the instance was not given', () => {
-  mkdirSync('/srv/nodes', { recursive: true })
-  execFileSync('mknod', ['-m', '666', '/srv/nodes/control', 'c', '10', '237'])
-  lxc('config', 'device', 'add', 'plain', 'nodes', 'disk', 'source=/srv/nodes', 'path=/srv/nodes')
+  mkdirSync('/tmp/nodes', { recursive: true })
+  execFileSync('mknod', ['-m', '666', '/tmp/nodes/control', 'c', '10', '237'])
+  lxc('config', 'device', 'add', 'plain', 'nodes', 'disk', 'source=/tmp/nodes', 'path=/srv/nodes')
   assert.match(inside('plain', ': < /srv/nodes/control').text, /Operation not permitted/)
   // The control: given the device, the very same node opens.
   lxc('config', 'device', 'add', 'plain', 'loops', ...loopControl)
