@@ -163,6 +163,7 @@ async function startParts(parts: Parts): Promise<void> {
   lifecycle.listen()
   await runtime.adopt(commit.listAll().map(({ project, name }) => runtimeName(project, name)))
   await lifecycle.reconcile()
+  await parts.sweepDevices()
   await instances.sweep()
   await pools.reconcile(new Set(running(parts)))
 }

@@ -13,13 +13,14 @@ import type { Keys } from '#config/key.ts'
 import { serverKeys } from '#config/server-keys.ts'
 import { deviceKinds, findKind } from '#devices/all.ts'
 import { checkDevices } from '#devices/check.ts'
-import type { DeviceKind } from '#devices/device.ts'
+import type { DeviceKind, DeviceOwner } from '#devices/device.ts'
+import { sweepProxies } from '#devices/proxy.ts'
 import { openGuestImage } from '#devlxd/guest-images.ts'
 import { GuestSockets } from '#devlxd/guest-sockets.ts'
 import { Events } from '#events/events.ts'
 import { logToEvents } from '#events/logging.ts'
 import type { Images } from '#images/images.ts'
-import { InstanceCommit } from '#instances/commit.ts'
+import { InstanceCommit, ownerOf } from '#instances/commit.ts'
 import { Plan } from '#instances/container-plan.ts'
 import { Consoles } from '#instances/consoles.ts'
 import { CpuPins } from '#instances/cpu-pins.ts'
@@ -129,7 +130,16 @@ export async function makeParts(options: Omit<Common, 'events'>) {
     networks,
     kinds,
     profiles,
+    sweepDevices: async () => await sweepProxies({ ...host, devicesDirectory }, runningOwners(running)),
   }
+}
+
+function runningOwners({
+  commit,
+  runtime,
+}: Pick<ReturnType<typeof makeInstances>, 'commit' | 'runtime'>): DeviceOwner[] {
+  const owners = commit.listAll().map((record) => ownerOf(commit.expand(record)))
+  return owners.filter((owner) => runtime.status(owner.runtimeName) !== 'stopped')
 }
 
 /** The projects and what they allow, of devices and profiles among others, which are made after them. */

@@ -7,7 +7,7 @@ import type { Undo } from '#base/undo.ts'
 import { readConfig } from '#config/config.ts'
 import { bool, integer, keyType } from '#config/key.ts'
 import { deleteTable, replaceChains, table } from '#firewall/nftables.ts'
-import { proxyChains, proxyRules } from '#firewall/proxy-rules.ts'
+import { isProxyChain, proxyChains, proxyRules } from '#firewall/proxy-rules.ts'
 import type { BackgroundPrograms } from '#host/background-process.ts'
 import type { Nft } from '#host/nft.ts'
 import type { CheckContext, DeviceConfig, DeviceContext, DeviceKind } from './device.ts'
@@ -173,7 +173,7 @@ async function removeRules(nft: Nft, chains: ReturnType<typeof proxyChains>): Pr
   if ((await nft.readChains({ family: 'inet', name: table })).length === 0) await nft.apply(deleteTable('inet'))
 }
 
-function markOf({ devicesDirectory }: ProxyParts, context: DeviceContext): string {
+function markOf({ devicesDirectory }: Pick<ProxyParts, 'devicesDirectory'>, context: ProxyOf): string {
   return join(folderOf(devicesDirectory, context), `proxy.${context.device}`)
 }
 
@@ -248,4 +248,29 @@ async function stop(parts: ProxyParts, context: DeviceContext): Promise<void> {
 
 function isPath(address: ProxyAddress): address is ProxyAddress & { readonly protocol: 'unix' } {
   return address.protocol === 'unix' && !address.path.startsWith('@')
+}
+
+type ProxyOf = Pick<DeviceContext, 'owner' | 'device'>
+
+/** Ends, at the start of the daemon, what carries connections for a proxy that no running instance has. */
+export async function sweepProxies(
+  { programs, nft, devicesDirectory }: ProxyParts,
+  running: readonly DeviceContext['owner'][],
+): Promise<void> {
+  const proxies = running.flatMap((owner) =>
+    Object.entries(owner.devices).flatMap(([device, { type }]) => (type === 'proxy' ? [{ owner, device }] : [])),
+  )
+  await programs.sweep(devicesDirectory, new Set(proxies.map((one) => markOf({ devicesDirectory }, one))))
+  const known = new Set(
+    proxies.flatMap(({ owner, device }) => proxyChains(owner.runtimeName, device)).map(({ name }) => name),
+  )
+  const there = await nft.readChains({ family: 'inet', name: table })
+  const stale = there.filter((name) => isProxyChain(name) && !known.has(name))
+  if (stale.length > 0)
+    await nft.apply(
+      replaceChains(
+        stale.map((name) => ({ family: 'inet', name })),
+        [],
+      ),
+    )
 }

@@ -19,6 +19,11 @@ export function proxyChains(instance: string, device: string): (ChainName & { re
   return ['prert', 'out', 'pstrt'].map((kind) => ({ family: 'inet', name: `${kind}.proxy-${name}` }))
 }
 
+/** Whether a chain is one of a proxy. */
+export function isProxyChain(name: string): boolean {
+  return /^(prert|out|pstrt)\.proxy-[0-9a-f]{24}$/.test(name)
+}
+
 /**
  * What comes to the host for the proxy's ports goes to the instance: from elsewhere, from the host itself, and from
  * the instance, which must see the host for a sender or it would answer to itself.

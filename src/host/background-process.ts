@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, createReadStream, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, createReadStream, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { searchPath } from './run.ts'
 import { makePipe } from './syscalls-process.ts'
@@ -24,6 +24,8 @@ export interface BackgroundPrograms {
   start(program: BackgroundProgram): Promise<void>
   /** Kills what was started with this mark, and waits until it is gone. No failure where nothing was. */
   stop(mark: string): Promise<void>
+  /** Kills what has a mark that is a path in `directory` and none of these, which a crash left behind. */
+  sweep(directory: string, known: ReadonlySet<string>): Promise<void>
 }
 
 const patience = 20_000
@@ -57,13 +59,8 @@ export const hostBackgroundPrograms: BackgroundPrograms = {
     }
   },
 
-  async stop(mark) {
-    for (let tries = 0, found = find(mark); found.length > 0; found = find(mark), tries++) {
-      if (tries > 500) throw new Error(`Cannot stop process ${found.join(', ')}: it does not end`)
-      for (const pid of found) kill(pid)
-      await sleep(10)
-    }
-  },
+  stop: (mark) => stopAll((one) => one === mark),
+  sweep: (directory, known) => stopAll((one) => one.startsWith(`${directory}/`) && !known.has(one)),
 }
 
 const ready = 'ready\n'
@@ -78,13 +75,34 @@ async function readAnswer(said: AsyncIterable<Buffer>): Promise<string> {
   return answer
 }
 
-/** Processes with this mark that have not ended. Whoever else gives itself the mark of a program dies with it. */
-function find(mark: string): number[] {
+/** Processes that have not ended and whose mark is one of those looked for. */
+function find(isWanted: (mark: string) => boolean): number[] {
+  const own = pidNamespace('self')
   return readdirSync('/proc').flatMap((entry) => {
-    if (!/^\d+$/.test(entry) || !readText(`/proc/${entry}/cmdline`).split('\0').includes(mark)) return []
+    // One in a container has nothing to say here, and could hold up whoever reads its arguments.
+    if (!/^\d+$/.test(entry) || pidNamespace(entry) !== own) return []
+    const args = readText(`/proc/${entry}/cmdline`).split('\0')
+    const mark = args[args.findIndex((arg) => arg.endsWith('-main.ts')) + 1]
+    if (mark === undefined || !isWanted(mark)) return []
     const stat = readText(`/proc/${entry}/stat`)
     return /^ [ZX] /.test(stat.slice(stat.lastIndexOf(')') + 1)) ? [] : [Number(entry)]
   })
+}
+
+function pidNamespace(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`)
+  } catch {
+    return ''
+  }
+}
+
+async function stopAll(isWanted: (mark: string) => boolean): Promise<void> {
+  for (let tries = 0, found = find(isWanted); found.length > 0; found = find(isWanted), tries++) {
+    if (tries > 500) throw new Error(`Cannot stop process ${found.join(', ')}: it does not end`)
+    for (const pid of found) kill(pid)
+    await sleep(10)
+  }
 }
 
 function kill(pid: number): void {

@@ -74,9 +74,10 @@ function search(daemon: DaemonIdentity): RunningDaemon | undefined {
 
 /** The process as our helper, or undefined: a pid file may be stale, and anyone may give a process any arguments. */
 function examine({ program, mark, pidFile }: DaemonIdentity, pid: number): RunningDaemon | undefined {
+  // First: one in a container could hold up whoever reads its arguments.
+  if (!startedByRoot(pid) || namespaceOf(pid) !== namespaceOf('self')) return undefined
   const [name = '', ...args] = readText(`/proc/${pid}/cmdline`).split('\0').slice(0, -1)
   if (name.split('/').at(-1) !== program || !args.includes(mark)) return undefined
-  if (!startedByRoot(pid) || namespaceOf(pid) !== namespaceOf('self')) return undefined
   const startTime = startTimeOf(pid)
   const ready = Number.parseInt(readText(pidFile), 10) === pid
   return startTime === undefined ? undefined : { pid, startTime, args, ready }

@@ -14,4 +14,10 @@ export class FakeBackgroundPrograms implements BackgroundPrograms {
   async stop(mark: string): Promise<void> {
     this.running.delete(mark)
   }
+
+  async sweep(directory: string, known: ReadonlySet<string>): Promise<void> {
+    for (const mark of this.running.keys()) {
+      if (mark.startsWith(`${directory}/`) && !known.has(mark)) this.running.delete(mark)
+    }
+  }
 }

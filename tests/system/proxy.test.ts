@@ -74,7 +74,18 @@ test('connections to the host reach the instance, and go on while the daemon is 
 
   await daemon.end('SIGKILL')
   assert.equal(await exchange({ host: '127.0.0.1', port: 8000 }, 'still'), 'still')
+  // What a crash left of a proxy that is no more goes when the daemon is back; the other stays.
+  const main = new URL('../../src/guest/proxy-main.ts', import.meta.url).pathname
+  const left = spawn(
+    process.execPath,
+    ['-e', 'setInterval(() => {}, 1e6)', main, '/var/lib/lxd/devices/c1/proxy.gone'],
+    { stdio: 'ignore' },
+  )
+  const killed = once(left, 'exit')
+  ok(runProgram('nft', ['add', 'chain', 'inet', 'lxd', `prert.proxy-${'a'.repeat(24)}`]))
   await daemon.start()
+  assert.deepEqual(await killed, [null, 'SIGKILL'])
+  assert.doesNotMatch(ok(runProgram('nft', ['list', 'ruleset'])), /proxy-a/)
   assert.deepEqual(helpers(), [pid])
   remove('web')
   assert.deepEqual(helpers(), [])
