@@ -61,7 +61,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await parts.audit.start()
   stack.use(parts.audit)
   stack.use(repeat({ name: 'Pruning warnings', pause: 3_600_000, log: parts.log, work: () => parts.warnings.prune() }))
-  stack.defer(() => parts.operations.finish(operationsGrace))
+  stack.defer(async () => {
+    await parts.operations.finish(operationsGrace)
+    await parts.downloads.settle()
+  })
   const shutdown = makeShutdown(parts, options)
   const services = servicesOf(parts, shutdown)
   let ready = false

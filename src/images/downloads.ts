@@ -80,8 +80,16 @@ export class Downloads {
   /** How many are waited for, by the project that is to have them. */
   readonly #going = new Map<string, number>()
 
+  /** What goes on behind those who have left: files that nobody wants go. */
+  readonly #ending = new Set<Promise<void>>()
+
   constructor(options: DownloadsOptions) {
     this.#options = options
+  }
+
+  /** Waits until what was left behind has gone, at the end of the daemon. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#ending)
   }
 
   /** Throws a bad-request Failure for a source that can't be one, before any work on it is begun. */
@@ -181,9 +189,11 @@ export class Downloads {
     if (--shared.waiting > 0) return
     if (this.#shared.get(shared.key) === shared) this.#shared.delete(shared.key)
     shared.abort.abort()
-    shared.upload
+    const ending = shared.upload
       .then((upload) => upload[Symbol.asyncDispose]())
       .catch((error: unknown) => this.#options.log.debug('A download has ended', { error: explain(error) }))
+      .finally(() => this.#ending.delete(ending))
+    this.#ending.add(ending)
   }
 
   /** Bytes are hashed while they are written, and what has another hash than it should is gone when this rejects. */
