@@ -30,6 +30,10 @@ function makeDisk() {
     async attach(pid: number, _mount: object, { path, owner }: { path: string; owner: { uid: number } }) {
       asked.push(`attach ${pid} ${path} ${owner.uid}`)
     },
+    async attachLocked(pid: number, place: { path: string; kind: string }, { path }: { path: string }) {
+      const mounted = mounts.mounted.get(place.path)
+      asked.push(`attach locked ${pid} ${path} ${place.kind} ${mounted?.type === 'bind' && mounted.options.readonly}`)
+    },
     async detach(pid: number, path: string) {
       asked.push(`detach ${pid} ${path}`)
     },
@@ -245,3 +249,22 @@ test('the root disk is the work of its pool', async () => {
     /can not be changed while the instance is running/,
   )
 })
+
+test(
+  'what a running container is not to write is attached so that its root can not mount it again',
+  needsRoot,
+  async () => {
+    const { kind, asked, mounts } = makeDisk()
+    for (const config of [{ readonly: 'true' }, { 'raw.mount.options': 'nosuid' }] as const) {
+      await kind.start(context({ source: '/srv/data', path: '/x', ...config }, { pid: 42 }), undo())
+    }
+    // One without a user namespace is kept from nothing by the kernel.
+    await kind.start(context({ source: '/srv/file', path: '/y', readonly: 'true' }, { pid: 42, idmap: [] }), undo())
+    assert.deepEqual(asked, [
+      'attach locked 42 /x directory true',
+      'attach locked 42 /x directory false',
+      'attach 42 /y 0',
+    ])
+    assert.equal(mounts.mounted.size, 0)
+  },
+)

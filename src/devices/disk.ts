@@ -141,13 +141,16 @@ async function start(parts: DiskParts, context: DeviceContext, undo: Undo): Prom
 
   if (context.pid !== undefined) {
     const owner = { uid: hostRoot(context.idmap, 'uid'), gid: hostRoot(context.idmap, 'gid') }
-    await parts.inside.attach(context.pid, mount, { path, owner })
+    if (!isRestricted(context)) await parts.inside.attach(context.pid, mount, { path, owner })
+    else {
+      await using _ = { [Symbol.asyncDispose]: () => forget(parts, context) }
+      const place = await mountAtPlace(parts, context, mount)
+      await parts.inside.attachLocked(context.pid, { path: place, kind: mount.kind }, { path, owner })
+    }
     return nothing
   }
-  await forget(parts, context)
   undo.add(`unmount disk "${context.device}"`, () => forget(parts, context))
-  const place = await makePlace(parts, context, mount.kind)
-  await parts.mounts.attach(mount, place)
+  const place = await mountAtPlace(parts, context, mount)
   return { lxc: [mountEntry(place, path, entryOptions(mount.kind, context.config))], volatile: {} }
 }
 
@@ -207,6 +210,19 @@ function propagationOf(wanted: string | undefined, running: boolean): Propagatio
 
 function placeOf({ devicesDirectory }: DiskParts, context: DeviceContext): string {
   return join(folderOf(devicesDirectory, context), `disk.${context.device}`)
+}
+
+/** Whether the mount takes from a container with a user namespace what its root could take back: a plain mount it can mount again. */
+function isRestricted({ config, idmap }: DeviceContext): boolean {
+  const values = readConfig(keys, config)
+  return idmap.length > 0 && (values.readonly || (values['raw.mount.options'] ?? []).length > 0)
+}
+
+async function mountAtPlace(parts: DiskParts, context: DeviceContext, mount: DetachedMount): Promise<string> {
+  await forget(parts, context)
+  const place = await makePlace(parts, context, mount.kind)
+  await parts.mounts.attach(mount, place)
+  return place
 }
 
 /** Something to mount on. */

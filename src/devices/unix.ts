@@ -17,7 +17,7 @@ import type { RuleFacts } from './rules.ts'
 export interface UnixParts {
   readonly nodes: DeviceNodes
   readonly mounts: Pick<Mounts, 'detachedBind'>
-  readonly inside: MountsInside
+  readonly inside: Pick<MountsInside, 'attach' | 'detach'>
   readonly runtime: Pick<Runtime, 'setDeviceRule'>
   readonly facts: RuleFacts
   /** LXD_DIR/devices. */

@@ -49,11 +49,21 @@ function openFile(root: Descriptor, names: readonly string[], make: (work: () =>
   return sys.openat2(parent.number, name, { flags: pathOnly | nofollow, resolve: sys.resolveFlags.beneath })
 }
 
-function attach(root: Descriptor, names: readonly string[], request: MountRequest & { readonly do: 'attach' }): void {
+function attach(
+  root: Descriptor,
+  names: readonly string[],
+  { request, mount }: { readonly request: MountRequest & { readonly do: 'attach' }; readonly mount: number },
+): void {
   const make = (work: () => void) => sys.withCredentials(request.owner, Object.values(sys.capabilities), work)
   const open = request.kind === 'directory' ? openDirectory : openFile
   using target = open(root, names, make)
-  sys.attachMount(mountDescriptor, target)
+  sys.attachMount(mount, target)
+}
+
+/** A clone of the mount at a path of the namespace that is given: what is locked there is locked of it, too. */
+function cloneLocked(path: string): Descriptor {
+  sys.enterMountNamespace(mountDescriptor)
+  return sys.cloneMount(path, { recursive: true })
 }
 
 /** The directory of something mounted before; none where the guest has put something else on the way there. */
@@ -97,9 +107,10 @@ function removeEmpty(name: string): void {
 const request = JSON.parse(process.argv[2] ?? '') as MountRequest
 try {
   const names = request.path.split('/').filter((name) => name !== '')
+  const locked = request.do === 'attach' && request.from !== undefined ? cloneLocked(request.from) : undefined
   sys.enterMountNamespace(namespaceDescriptor)
   using root = sys.openat2(sys.atCwd, '/', { flags: pathOnly | directory, resolve: 0 })
-  if (request.do === 'attach') attach(root, names, request)
+  if (request.do === 'attach') attach(root, names, { request, mount: locked?.number ?? mountDescriptor })
   else detach(root, names, request)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -1,7 +1,9 @@
+import { closeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { DetachedMount } from '#host/mounts.ts'
 import type { Run } from '#host/run.ts'
+import { makeLockedMountNamespace } from '#host/user-namespace-process.ts'
 
 /** What `mount-main.ts` is asked to do, as its argument in JSON. Descriptor 3 is the container's mount namespace. */
 export type MountRequest =
@@ -11,6 +13,8 @@ export type MountRequest =
       readonly kind: 'directory' | 'file'
       /** Who owns what has to be made: the container's root, in ids of the host. */
       readonly owner: { readonly uid: number; readonly gid: number }
+      /** Where the mount is in the mount namespace that descriptor 4 is then, in the place of the mount itself. */
+      readonly from?: string | undefined
     }
   | {
       readonly do: 'detach'
@@ -25,6 +29,15 @@ export interface MountsInside {
   attach(
     pid: number,
     mount: DetachedMount,
+    target: { readonly path: string; readonly owner: { readonly uid: number; readonly gid: number } },
+  ): Promise<void>
+  /**
+   * The same of the mount at `place` on the host, in such a way that the container's root can not take off it what it is
+   * kept from, such as writing. A mount attached the plain way it could just mount again.
+   */
+  attachLocked(
+    pid: number,
+    place: { readonly path: string; readonly kind: DetachedMount['kind'] },
     target: { readonly path: string; readonly owner: { readonly uid: number; readonly gid: number } },
   ): Promise<void>
   /** No failure where nothing is mounted. With `remove`, the container's root, an empty file below goes as well. */
@@ -50,10 +63,20 @@ export function mountsInside(run: Run): MountsInside {
   }
 
   return {
-    attach: (pid, mount, { path, owner }) => {
-      const kind = mount.kind === 'directory' ? 'directory' : 'file'
-      return call(pid, { do: 'attach', path, kind, owner }, [mount.number])
+    attach: (pid, mount, { path, owner }) =>
+      call(pid, { do: 'attach', path, kind: targetOf(mount.kind), owner }, [mount.number]),
+    async attachLocked(pid, place, { path, owner }) {
+      const namespace = await makeLockedMountNamespace(pid)
+      try {
+        await call(pid, { do: 'attach', path, kind: targetOf(place.kind), owner, from: place.path }, [namespace])
+      } finally {
+        closeSync(namespace)
+      }
     },
     detach: (pid, path, remove) => call(pid, { do: 'detach', path, remove }, []),
   }
+}
+
+function targetOf(kind: DetachedMount['kind']): 'directory' | 'file' {
+  return kind === 'directory' ? 'directory' : 'file'
 }

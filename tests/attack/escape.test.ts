@@ -48,7 +48,6 @@ interface Attempt {
 
 /** Writes a file's own content back, which changes nothing where it is let. */
 const writeBack = (file: string) => `v=$(cat ${file}) && echo "$v" >${file} && echo OUT`
-const disk = `$(awk '$4 ~ /^(vda|sda|nvme0n1|loop0)$/ {print $1, $2; exit}' /proc/partitions)`
 
 const attempts: readonly Attempt[] = [
   ...['kernel/core_pattern', 'kernel/panic', 'vm/overcommit_memory', 'fs/file-max', 'kernel/printk'].map(
@@ -137,14 +136,15 @@ test('a disk that is read-only stays so: it can be neither mounted again nor unc
       lxc('config', 'device', 'add', name, device, 'disk', 'source=/tmp/shown', ...more)
     add('cold', 'path=/cold', 'readonly=true')
     lxc('restart', '--force', name)
+    add('hot', 'path=/hot', 'readonly=true')
     add('open', 'path=/open')
     const write = (path: string) => `
       touch ${path}/x && echo OUT; mount -o remount,rw,bind ${path}; mount -o remount,rw ${path}; touch ${path}/x && echo OUT
       mkdir -p /tmp/again; mount --bind ${path} /tmp/again; mount -o remount,rw,bind /tmp/again; touch /tmp/again/x && echo OUT
       umount /tmp/again; unshare -m sh -c 'mount -o remount,rw,bind ${path}; touch ${path}/x && echo OUT'`
-    for (const path of ['/cold']) assert.doesNotMatch(inside(name, write(path)), /\bOUT\b/, `${name}: ${path}`)
+    for (const path of ['/cold', '/hot']) assert.doesNotMatch(inside(name, write(path)), /\bOUT\b/, `${name}: ${path}`)
     assert.match(inside(name, write('/open')), /\bOUT\b/, 'the control')
-    for (const device of ['cold', 'open']) lxc('config', 'device', 'remove', name, device)
+    for (const device of ['cold', 'hot', 'open']) lxc('config', 'device', 'remove', name, device)
     ok(runProgram('rm', ['-f', '/tmp/shown/x']))
   }
 })
