@@ -14,7 +14,7 @@ import type { DeviceConfig, DeviceContext } from './device.ts'
 import { parseProxyAddress } from './proxy-address.ts'
 import { pairPorts, proxyHeader, targetOf } from '#guest/proxy-request.ts'
 import type { ProxyRequest } from '#guest/proxy-request.ts'
-import { proxy } from './proxy.ts'
+import { proxy, sweepProxies } from './proxy.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'proxies-'))
 after(() => rm(directory, { recursive: true }))
@@ -213,4 +213,22 @@ test('in NAT mode the packet filter is told, before the instance starts, and onl
   await kind.stop(context(config))
   assert.match(nft.applied[0] ?? '', /delete chain inet lxd prert\.proxy-/)
   assert.doesNotMatch(nft.applied.join(''), /add rule/)
+})
+
+test('what a crash left of proxies that are no more goes, and nothing else does', async () => {
+  const { kind, programs, nft } = makeProxy()
+  const running = context(web)
+  await kind.started?.(running, undo())
+  await kind.started?.({ ...running, device: 'gone' }, undo())
+  await sweepProxies({ programs, nft, devicesDirectory: directory }, [running.owner])
+  assert.deepEqual([...programs.running.keys()], [join(directory, 'c1/proxy.p')])
+
+  nft.chains = ['fwd.br0', `prert.proxy-${'a'.repeat(24)}`]
+  await sweepProxies({ programs, nft, devicesDirectory: directory }, [])
+  assert.equal(programs.running.size, 0)
+  assert.match(nft.applied.join(''), /delete chain inet lxd prert\.proxy-a/)
+  assert.doesNotMatch(nft.applied.join(''), /br0/)
+
+  nft.readChains = () => Promise.reject(new Error('nft: not found'))
+  await sweepProxies({ programs, nft, devicesDirectory: directory }, [])
 })

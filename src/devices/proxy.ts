@@ -264,7 +264,8 @@ export async function sweepProxies(
   const known = new Set(
     proxies.flatMap(({ owner, device }) => proxyChains(owner.runtimeName, device)).map(({ name }) => name),
   )
-  const there = await nft.readChains({ family: 'inet', name: table })
+  // A host without nft has no rules of ours, and runs instances all the same.
+  const there = await nft.readChains({ family: 'inet', name: table }).catch(() => [])
   const stale = there.filter((name) => isProxyChain(name) && !known.has(name))
   if (stale.length > 0)
     await nft.apply(
