@@ -31,7 +31,7 @@ export const store = openSqliteStore(':memory:')
 /** The networks that a store has, by default that of this process. */
 export async function makeNetworks(of: Store = store): Promise<Networks> {
   return new Networks({
-    policy: noPolicy(store),
+    policy: noPolicy(of),
     store: of,
     events: new Events({ log: silentLog }),
     log: { ...silentLog, error: (message, fields) => console.error(message, fields) },
