@@ -151,5 +151,5 @@ test('the server tells its certificate by its fingerprint, and the extensions th
   for (const name of ['etag', 'patch', 'projects', 'instances', 'network', 'storage', 'resources', 'metrics']) {
     assert.ok(extensions.includes(name), name)
   }
-  for (const name of ['clustering', 'network_acl', 'proxy']) assert.ok(!extensions.includes(name), name)
+  for (const name of ['clustering', 'network_acl', 'usb_devices']) assert.ok(!extensions.includes(name), name)
 })
