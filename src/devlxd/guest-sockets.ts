@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { explain } from '#base/failure.ts'
@@ -157,8 +158,8 @@ export class GuestSockets implements GuestApi {
     const image = await this.#options.openImage(project, fingerprint)
     if (!image) return send(response, notFound)
     response.writeHead(200, image.headers)
-    image.body.pipe(response)
-    response.once('close', () => image.body.destroy())
+    // Either side may fail or go; both are closed then.
+    pipeline(image.body, response, () => {})
   }
 
   #upgrade(
